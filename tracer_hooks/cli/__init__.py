@@ -1,0 +1,22 @@
+"""The command line. One file per subcommand; `main` is the console script.
+
+`run` stands before every task that is supervised from a shell, so it goes a road of its own that
+imports next to nothing. Whatever this module imports at the top, each such task pays for.
+"""
+
+import sys
+
+
+def main() -> int:
+    """Run `tracer-hooks` with the process's own arguments and return its exit code.
+
+    `run` does not return: it exits as the supervised command did.
+    """
+    argv = sys.argv[1:]
+    if argv and argv[0] == "run":
+        from tracer_hooks.cli import run
+
+        run.main(argv[1:])
+    from tracer_hooks.cli import application
+
+    return application.main(argv)
