@@ -168,7 +168,10 @@ def supervisor_arguments(options: dict[str, object], command: list[str]) -> list
             arguments += ["--" + key, str(card.pop(key))]
     if card.pop("verbose", False):
         arguments.append("--verbose")
-    return [*arguments, "--card", encode_card(complete_card(card, command)), "--", *command]
+    card = complete_card(card, command)
+    for option, key in (("--run", "run_id"), ("--task", "task_id"), ("--attempt", "attempt")):
+        arguments += [option, str(card[key])]
+    return [*arguments, "--card", encode_card(card), "--", *command]
 
 
 def complete_card(card: dict[str, object], command: list[str]) -> dict[str, object]:

@@ -1,0 +1,91 @@
+"""Where commands write: a console for people, a file that appears whole, progress on stderr."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from rich.console import Console
+
+# A table that is piped must not be folded to a terminal's width that isn't there.
+PIPED_WIDTH = 160
+_PATIENCE_S = 1.0
+
+
+def console(file: TextIO | None = None) -> Console:
+    """A rich console on `file` (default stdout): colour and its width only on a terminal."""
+    from rich.console import Console
+
+    stream = file or sys.stdout
+    width = None if stream.isatty() or "COLUMNS" in os.environ else PIPED_WIDTH
+    return Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
+
+
+def printable(text: object) -> str:
+    """`text` as one line that is safe on a terminal: what does not print is shown escaped."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+        for char in str(text)
+    )
+
+
+def write_whole(path: str, text: str) -> None:
+    """Write `text` so that `path` holds either what it held or all of it. Raises OSError."""
+    target = Path(path)
+    if target.exists():
+        if not target.is_file():  # a pipe, a device: nothing to be atomic about
+            target.write_text(text, encoding="utf-8", errors="backslashreplace")
+            return
+        target = target.resolve()
+    partial = target.with_name(f".{target.name[:200]}.{os.getpid()}.part")
+    try:
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace")
+        partial.replace(target)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+class Progress:
+    """A progress bar on stderr, for a terminal only and only once a wait has become noticeable.
+
+    Call it with (done, total), as `Store.ingest` does.
+    """
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._since = time.monotonic()
+        self._terminal = sys.stderr is not None and sys.stderr.isatty()
+        self._bar: Any = None
+
+    def __call__(self, done: int, total: int) -> None:
+        """Show that `done` of `total` are done."""
+        if not self._terminal:
+            return
+        if self._bar is None:
+            if time.monotonic() - self._since < _PATIENCE_S:
+                return
+            from rich.progress import Progress
+
+            self._bar = Progress(console=console(sys.stderr), transient=True)
+            self._bar.add_task(self._what)
+            self._bar.start()
+        self._bar.update(self._bar.task_ids[0], completed=done, total=total)
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()

@@ -1,0 +1,160 @@
+"""The external monitor of a process: start it, wait until it watches, tell it the end.
+
+The monitor is a stranger to the process that it watches: not its child (user code may wait for
+any child), in a session of its own, with none of its descriptors, so that it survives a crash of
+the process and records that too. Two pipes join them. On the one the process says how its task
+ended; the process's death closes it. On the other the monitor says that it watches; its own end
+closes it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import select
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tracer_hooks.adapter import SUPERVISOR
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tracer_hooks.adapter import TaskCard
+
+_SHELL = "/bin/sh"
+# A shell starts the monitor in the background and ends at once: the monitor is nobody's child,
+# and this process, which may have threads, need not fork itself.
+_START = '"$@" &'
+_HIGH_FD = 64
+_READY, _CONTROL = 3, 4
+_PATIENCE_S = 3.0
+
+_open: set[Monitor] = set()
+_lock = threading.Lock()
+
+
+class Monitor:
+    """One external monitor of this process. Raises OSError if it cannot be started."""
+
+    def __init__(self, card: TaskCard, store: Path, options: Sequence[str] = ()) -> None:
+        control_read, self._control = _pipe()
+        try:
+            self._ready, ready_write = _pipe()
+        except OSError:
+            os.close(control_read)
+            os.close(self._control)
+            raise
+        try:
+            command = [sys.executable, "-I", "-S", str(SUPERVISOR), "attach"]
+            command += ["--store", str(store), "--run", card.run_id, "--task", card.task_id]
+            command += ["--attempt", str(card.attempt), "--card", card.to_json()]
+            command += ["--pid", str(os.getpid())]
+            command += ["--ready-fd", str(_READY), "--control-fd", str(_CONTROL), *options]
+            _spawn(command, ready_write, control_read)
+        except BaseException:
+            self._close()
+            raise
+        finally:
+            os.close(control_read)
+            os.close(ready_write)
+        with _lock:
+            _open.add(self)
+
+    def wait_until_ready(self) -> bool:
+        """Whether the monitor watches, after waiting a moment for it."""
+        return self._read_until(b"ready\n", _PATIENCE_S)
+
+    def end(self, status: str, exit_code: int | None = None) -> bool:
+        """Tell how the task ended and wait a moment until that is recorded; whether it was."""
+        code = "-" if exit_code is None else str(exit_code)
+        try:
+            os.write(self._control, f"end {status} {code}\n".encode("ascii"))
+            return self._read_until(None, _PATIENCE_S)
+        except BrokenPipeError:  # the monitor was killed
+            return False
+        finally:
+            self.forget()
+
+    def forget(self) -> None:
+        """Close our ends of the pipes, without a word."""
+        with _lock:
+            _open.discard(self)
+        self._close()
+
+    def _close(self) -> None:
+        for fd in (self._control, self._ready):
+            with suppress(OSError):
+                os.close(fd)
+
+    def _read_until(self, word: bytes | None, patience_s: float) -> bool:
+        """Read what the monitor says until it says `word` (None: until it has ended)."""
+        deadline = time.monotonic() + patience_s
+        poll = select.poll()
+        poll.register(self._ready, select.POLLIN)
+        said = b""
+        while word is None or word not in said:
+            if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+                return False
+            chunk = os.read(self._ready, 512)
+            if not chunk:
+                return word is None
+            said += chunk
+        return True
+
+
+def _pipe() -> tuple[int, int]:
+    """A pipe whose ends are out of the way of the numbers that the monitor will have."""
+    ends = os.pipe()
+    try:
+        read, write = (fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, _HIGH_FD) for end in ends)
+    finally:
+        for end in ends:
+            os.close(end)
+    return read, write
+
+
+def _spawn(command: Sequence[str], ready: int, control: int) -> None:
+    """Start `command` as nobody's child, in a session of its own, with these two pipes alone."""
+    actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
+        *((os.POSIX_SPAWN_CLOSE, fd) for fd in _inheritable()),
+        (os.POSIX_SPAWN_DUP2, ready, _READY),
+        (os.POSIX_SPAWN_DUP2, control, _CONTROL),
+    ]
+    pid = os.posix_spawn(
+        _SHELL,
+        [_SHELL, "-c", _START, _SHELL, *command],
+        os.environ,
+        file_actions=actions,
+        setsid=True,
+    )
+    with suppress(ChildProcessError):  # somebody here waits for any child, or ignores them all
+        os.waitpid(pid, 0)
+
+
+def _inheritable() -> list[int]:
+    """Descriptors that a child would inherit; the monitor must not keep them open."""
+    found = []
+    for entry in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # the listing's own descriptor is gone by now
+            if int(entry.name) > 2 and os.get_inheritable(int(entry.name)):
+                found.append(int(entry.name))
+    return found
+
+
+def _in_forked_child() -> None:
+    """A fork must not hold the pipe open: the parent's death would go unseen."""
+    global _lock
+    _lock = threading.Lock()  # another thread may have held it
+    for monitor in list(_open):
+        monitor.forget()
+
+
+os.register_at_fork(after_in_child=_in_forked_child)
