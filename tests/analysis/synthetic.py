@@ -1,0 +1,174 @@
+"""Tables as a store would hold them, made from a seed: a small sequencing run, or many tasks."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+from typing import Any
+
+import pyarrow as pa
+
+from tracer_hooks.store.schema import TABLES
+
+RUN = "20260501T101112-a1b2c3"
+START = dt.datetime(2026, 5, 1, 10, 11, 12, tzinfo=dt.timezone.utc)
+MIB = 1 << 20
+GIB = 1 << 30
+
+
+def table(name: str, rows: list[dict[str, Any]], run_id: str = RUN) -> pa.Table:
+    """Rows as the table `name` of the store; what a row leaves out is null."""
+    schema = TABLES[name]
+    for row in rows:
+        unknown = set(row) - set(schema.names)
+        if unknown:
+            raise ValueError(f"no such columns: {unknown}")
+    body = pa.Table.from_pylist([{**dict.fromkeys(schema.names), **r} for r in rows], schema)
+    return body.add_column(0, "run_id", pa.array([run_id] * len(rows), pa.string()))
+
+
+def task(
+    task_id: str = "t1",
+    *,
+    waits: tuple[float, ...] | None = (6.0, 0.5, 2.0, 0.0, 1.5),
+    at: float = 0.0,
+    **columns: Any,
+) -> dict[str, Any]:
+    """A row of `tasks`: by default ten seconds that succeeded."""
+    wall = sum(waits) if waits is not None else columns.get("wall_s", 10.0)
+    started = START + dt.timedelta(seconds=at)
+    row: dict[str, Any] = {
+        "pipeline": "rnaseq", "engine": "snakemake", "step": "align", "task_id": task_id,
+        "task_name": task_id, "attempt": 1, "host": "node1", "user": "ada", "workdir": "/data",
+        "command": "bwa mem ref.fa reads.fq", "status": "succeeded", "exit_code": 0,
+        "started_at": started, "ended_at": started + dt.timedelta(seconds=wall), "wall_s": wall,
+        "cpu_user_s": 5.5, "cpu_system_s": 0.5, "cpu_s": 6.0, "cpu_unattributed_s": 0.25,
+        "memory_peak_bytes": 800 * MIB, "memory_mean_bytes": 500 * MIB, "memory_source": "pss",
+        "disk_read_bytes": 10 * MIB, "disk_write_bytes": 20 * MIB, "process_count": 4,
+        "process_count_source": "counted", "short_process_count": 1, "threads_peak": 3,
+        "capture": "poll", "reading_count": 20, "observer_cpu_s": 0.05,
+        "observer_memory_bytes": 12 * MIB, "spool": f"{task_id}.1.x",
+    }  # fmt: skip
+    if waits is not None:
+        names = ("cpu", "runnable", "disk", "network", "idle")
+        row |= {f"wall_{name}_s": value for name, value in zip(names, waits, strict=True)}
+    return row | columns
+
+
+# step: threads asked, memory asked, mean wall, parts of the wall, cores used, peak, tools
+_STEPS: dict[str, tuple[int, int, float, tuple[float, ...], float, int, dict[str, int]]] = {
+    "trim_reads": (1, 1 * GIB, 22.0, (0.88, 0.02, 0.06, 0.0, 0.04), 0.97, 160 * MIB,
+                   {"cutadapt": 2, "pigz": 1}),
+    "align": (4, 8 * GIB, 94.0, (0.83, 0.04, 0.05, 0.0, 0.08), 1.04, 1380 * MIB,
+              {"bwa mem": 1, "samtools view": 1, "bash": 1}),
+    "sort": (2, 4 * GIB, 41.0, (0.21, 0.01, 0.71, 0.0, 0.07), 0.42, 2150 * MIB,
+             {"samtools sort": 1}),
+    "annotate": (1, 1 * GIB, 17.0, (0.61, 0.18, 0.04, 0.0, 0.17), 0.93, 24 * MIB,
+                 {"grep": 400, "awk": 380, "gzip": 60, "bash": 420}),
+    "fetch_reference": (1, GIB, 38.0, (0.03, 0.0, 0.05, 0.74, 0.18), 0.05, 55 * MIB, {"curl": 1}),
+    "wait_for_licence": (1, GIB, 30.0, (0.0, 0.0, 0.0, 0.0, 1.0), 0.002, 9 * MIB, {"sleep": 1}),
+}  # fmt: skip
+
+
+def sequencing_run(samples: int = 12, seed: int = 1) -> dict[str, pa.Table]:
+    """A run as scientists have them: six steps, uneven samples, one retry, one lost attempt."""
+    rng = random.Random(seed)  # noqa: S311 - a fixed seed, no secret
+    tasks: list[dict[str, Any]] = []
+    tools: list[dict[str, Any]] = []
+    clock = 0.0
+    for number in range(samples):
+        sample = f"S{number + 1:02d}"
+        for step, (cpus, memory, mean, parts, cores, peak, used) in _STEPS.items():
+            if step in ("fetch_reference", "wait_for_licence") and number:
+                continue
+            wall = mean * rng.lognormvariate(0.0, 0.25)
+            task_id = f"{step}/{sample}" if step not in ("fetch_reference",) else step
+            failed = step == "sort" and number == 3
+            lost = step == "align" and number == 5
+            tries = [("failed", 0.4)] if failed else [("lost", 0.6)] if lost else []
+            for attempt, (status, part) in enumerate([*tries, ("succeeded", 1.0)], 1):
+                spent, spool = wall * part, f"{task_id}.{attempt}.x"
+                cpu = spent * cores
+                short = sum(n for n in used.values() if n > 10)
+                row = task(
+                    task_id, waits=tuple(spent * p for p in parts), at=clock, step=step,
+                    attempt=attempt, sample=sample, status=status, spool=spool,
+                    cpus_requested=float(cpus), memory_requested_bytes=memory,
+                    cpu_s=cpu, cpu_user_s=cpu * 0.93, cpu_system_s=cpu * 0.07,
+                    cpu_unattributed_s=cpu * (0.21 if short else 0.003),
+                    memory_peak_bytes=int(peak * rng.uniform(0.8, 1.1)),
+                    disk_read_bytes=int(spent * 9e6), disk_write_bytes=int(spent * 14e6),
+                    process_count=sum(used.values()), short_process_count=short,
+                    process_count_source="estimated" if short else "counted",
+                    reading_count=int(spent * 2) + 3,
+                )  # fmt: skip
+                if status == "failed":
+                    row |= {"exit_code": 137, "signal": 9, "failure_cause": "oom"}
+                if status == "lost":
+                    row |= {"exit_code": None, "ended_at": None, "observer_cpu_s": None}
+                tasks.append(row)
+                named = cpu - row["cpu_unattributed_s"]
+                weight = sum(i + 1 for i in range(len(used)))
+                for place, (tool, count) in enumerate(used.items()):
+                    part_of = (len(used) - place) / weight
+                    tools.append({
+                        "task_id": task_id, "attempt": attempt, "tool": tool, "count": count,
+                        "short_count": count if count > 10 else 0, "folded_count": 0,
+                        "cpu_s": named * part_of, "wall_s": spent * part_of * 1.3,
+                        "memory_peak_bytes": int(peak * part_of),
+                        "disk_read_bytes": int(spent * 9e6 * part_of),
+                        "disk_write_bytes": int(spent * 14e6 * part_of),
+                        "source": "poll", "spool": spool,
+                    })  # fmt: skip
+                clock += spent / 4
+    end = START + dt.timedelta(seconds=clock + 60)
+    return {
+        "runs": table("runs", [{
+            "pipeline": "rnaseq", "engine": "snakemake", "engine_version": "9.27.0",
+            "started_at": START, "ended_at": end, "wall_s": (end - START).total_seconds(),
+            "status": "succeeded", "host": "node1", "user": "ada", "workdir": "/data/rnaseq",
+            "command": "snakemake --executor tracer --cores 4", "total_tasks": len(tasks),
+        }]),
+        "tasks": table("tasks", tasks),
+        "tools": table("tools", tools),
+        "hosts": table("hosts", _hosts(clock + 60)),
+        "events": table("events", [
+            {"task_id": row["task_id"], "attempt": row["attempt"], "at": START, "kind": "degraded",
+             "detail": '{"what": "perf events", "why": "kernel.perf_event_paranoid is 3"}'}
+            for row in tasks
+        ] + [{"task_id": "sort/S04", "attempt": 1, "at": START, "kind": "oom", "detail": "{}"}]),
+    }  # fmt: skip
+
+
+def _hosts(seconds: float) -> list[dict[str, Any]]:
+    return [
+        {
+            "host": "node1", "at": START + dt.timedelta(seconds=at), "cpu_count": 4,
+            "cpu_user_s": 1e5 + at * 1.9, "cpu_system_s": 2e4 + at * 0.3,
+            "cpu_idle_s": 9e6 + at * 0.9, "cpu_iowait_s": 5e3 + at * 0.9, "cpu_steal_s": 0.0,
+            "memory_total_bytes": 16 * GIB, "memory_available_bytes": 9 * GIB, "load_1m": 3.1,
+            "forks": 1000 + int(at * 40), "disk_read_bytes": int(at * 1e7),
+            "disk_write_bytes": int(at * 2e7),
+        }
+        for at in (0.0, seconds / 2, seconds)
+    ]  # fmt: skip
+
+
+def many_tasks(count: int, seed: int = 1) -> dict[str, pa.Table]:
+    """`count` short tasks of 40 steps with three tools each, for judging speed."""
+    rng = random.Random(seed)  # noqa: S311
+    tasks, tools = [], []
+    for number in range(count):
+        task_id = f"job{number}"
+        wall = rng.uniform(0.05, 4.0)
+        tasks.append(
+            task(task_id, waits=(wall * 0.5, 0.0, wall * 0.2, 0.0, wall * 0.3), at=number * 0.05,
+                 step=f"step{number % 40:02d}", cpu_s=wall * 0.5, cpu_unattributed_s=0.0)
+        )  # fmt: skip
+        tools += [
+            {"task_id": task_id, "attempt": 1, "tool": tool, "count": 1, "short_count": 0,
+             "folded_count": 0, "cpu_s": wall * 0.5 / 3, "wall_s": wall, "source": "poll",
+             "spool": f"{task_id}.1.x"}
+            for tool in ("bash", "python tool.py", f"tool{number % 60}")
+        ]  # fmt: skip
+    return {"tasks": table("tasks", tasks), "tools": table("tools", tools)}

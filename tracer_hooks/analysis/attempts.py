@@ -1,0 +1,49 @@
+"""One relation that the other analyses share: task attempts with what follows from each alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import ibis
+
+from tracer_hooks.analysis.tables import Tables, relations
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+# Where the wall time of an attempt went (DESIGN 6); the five sum to wall_s.
+WAITS = ("cpu", "runnable", "disk", "network", "idle")
+# How an attempt ended, or that it runs.
+STATUSES = ("succeeded", "failed", "cancelled", "lost", "running")
+
+
+def attempts(tables: Tables) -> ir.Table:
+    """The tasks table, one row per attempt, with these columns added:
+
+    `last_attempt` (bool): decides the status of its task; `wall_known_s`: the sum of the five
+    parts of the wall time, null if any of them is; `cores_mean`: CPU seconds per second of wall.
+    """
+    t = relations(tables)
+    if t.attempts is None:
+        rows = _attempts(t["tasks"])
+        # Every analysis starts here: computed once, it halves the time of a report. What lives in
+        # another backend stays there.
+        t.attempts = ibis.memtable(rows.to_pyarrow()) if t.in_memory else rows
+    return t.attempts
+
+
+def _attempts(tasks: ir.Table) -> ir.Table:
+    # A rerun may repeat the attempt number: then the one that started last counts.
+    newest_first = [tasks.attempt.desc(), tasks.started_at.desc(), tasks.spool.desc()]
+    rank = ibis.row_number().over(group_by=[tasks.run_id, tasks.task_id], order_by=newest_first)
+    return tasks.mutate(
+        last_attempt=rank == 0,
+        wall_known_s=(
+            tasks.wall_cpu_s
+            + tasks.wall_runnable_s
+            + tasks.wall_disk_s
+            + tasks.wall_network_s
+            + tasks.wall_idle_s
+        ),
+        cores_mean=tasks.cpu_s / tasks.wall_s.nullif(0.0),
+    )

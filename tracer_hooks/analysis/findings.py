@@ -1,0 +1,175 @@
+"""What stands out: facts with numbers, the weightiest first.
+
+A finding says what was measured and draws no conclusion about the cause. Its `kind` is a stable
+name, its `evidence` holds plain numbers; how it reads as a sentence is the report's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from tracer_hooks.analysis.thresholds import threshold
+
+Row: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One fact. `weight`: the share of the run's time, CPU or memory that it concerns, 0 to 1;
+    a failure weighs 1 more, so that failures come first. `step` is null for the whole run."""
+
+    kind: str
+    step: str | None
+    weight: float
+    evidence: Mapping[str, Any]
+    of_run: bool = False
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What findings are made from: plain rows of the other analyses."""
+
+    totals: Row
+    steps: list[dict[str, Any]]
+    tools_of_steps: list[dict[str, Any]]
+    failures: list[dict[str, Any]]
+    hosts: Row
+    coverage: Row
+    oom_events: int
+
+
+def findings(measured: Measured) -> tuple[Finding, ...]:
+    """All findings, the weightiest first; equal weights in the order of kind and step."""
+    found = [finding for rule in RULES for finding in rule(measured)]
+    least = threshold("finding_weight")
+    kept = (finding for finding in found if finding.weight >= least)
+    return tuple(sorted(kept, key=lambda f: (-f.weight, f.kind, f.step or "")))
+
+
+def _failures(measured: Measured) -> Iterator[Finding]:
+    run_wall = measured.totals["wall_s"]
+    for row in measured.failures:
+        share = _ratio(row["wall_s"], run_wall)
+        # Attempts that a later one made good weigh less than a task that never ended well.
+        weight = (2.0 if row["unrecovered_count"] else 1.0) + (share or 0.0)
+        evidence = {**row, "wall_share": share}
+        yield Finding(f"attempts_{row['status']}", None, weight, evidence, of_run=True)
+    explained = sum(row["oom_count"] for row in measured.failures)
+    if measured.oom_events > explained:
+        evidence = {"event_count": measured.oom_events, "failed_attempt_count": explained}
+        yield Finding("out_of_memory", None, 1.5, evidence, of_run=True)
+
+
+def _cores(measured: Measured) -> Iterator[Finding]:
+    for row in measured.steps:
+        asked, used, share = row["cpus_requested"], row["cores_mean"], row["wall_share"]
+        if asked is None or used is None or share is None:
+            continue
+        if asked < threshold("cores_asked"):
+            continue
+        if used < threshold("cores_used") * asked and asked - used >= threshold("cores_idle"):
+            evidence = _pick(row, "count", "cpus_requested", "cores_mean", "cpu_s", "wall_s")
+            yield Finding("cores_unused", row["step"], share * (1 - used / asked), evidence)
+
+
+def _waiting(part: str, kind: str) -> Callable[[Measured], Iterator[Finding]]:
+    def rule(measured: Measured) -> Iterator[Finding]:
+        run_wall = measured.totals["wall_s"]
+        for row in measured.steps:
+            share, seconds = row[f"{part}_share"], row[f"wall_{part}_s"]
+            weight = _ratio(seconds, run_wall)
+            if share is not None and weight is not None and share >= threshold(f"wall_{part}"):
+                evidence = _pick(row, "count", f"{part}_share", f"wall_{part}_s", "wall_s")
+                yield Finding(kind, row["step"], weight, evidence)
+
+    return rule
+
+
+def _short_helpers(measured: Measured) -> Iterator[Finding]:
+    run_cpu = measured.totals["cpu_s"]
+    for row in measured.steps:
+        short, every = row["short_process_count"], row["process_count"]
+        if not short or not every or short < threshold("short_count"):
+            continue
+        if short < threshold("short_share") * every:
+            continue
+        helpers = [t for t in measured.tools_of_steps if t["step"] == row["step"]]
+        cpu = _total(t["cpu_s"] for t in helpers)
+        evidence = {
+            **_pick(row, "count", "process_count", "short_process_count", "cpu_unattributed_s"),
+            "helper_cpu_s": cpu,
+            "helper_cpu_share": _ratio(cpu, row["cpu_s"]),
+            "helpers": [t["tool"] for t in helpers[:3]],
+        }
+        weight = max(_ratio(cpu, run_cpu) or 0.0, threshold("finding_weight"))
+        yield Finding("short_helpers", row["step"], weight, evidence)
+
+
+def _memory(measured: Measured) -> Iterator[Finding]:
+    for row in measured.steps:
+        asked, peak = row["memory_requested_bytes"], row["memory_peak_bytes"]
+        if not asked or peak is None:
+            continue
+        evidence = {
+            **_pick(row, "count", "memory_requested_bytes", "memory_peak_bytes"),
+            "used_share": peak / asked,
+        }
+        weight = (row["wall_share"] or 0.0) * abs(1 - peak / asked)
+        if peak >= threshold("memory_tight") * asked:
+            # A request that is nearly or wholly used up is a risk whatever the step's share.
+            yield Finding("memory_tight", row["step"], max(weight, 0.05), evidence)
+        elif peak < threshold("memory_used") * asked and (
+            asked - peak >= threshold("memory_idle_bytes")
+        ):
+            yield Finding("memory_unused", row["step"], weight / 2, evidence)
+
+
+def _unattributed(measured: Measured) -> Iterator[Finding]:
+    share = measured.coverage["cpu_unattributed_share"]
+    if share is not None and share >= threshold("cpu_unattributed"):
+        evidence = _pick(measured.coverage, "cpu_unattributed_s", "cpu_unattributed_share")
+        yield Finding("cpu_unattributed", None, min(share, 1.0), evidence, of_run=True)
+
+
+def _hosts(measured: Measured) -> Iterator[Finding]:
+    host, totals = measured.hosts, measured.totals
+    busy, on_cpu = host["busy_share"], totals["cpu_share"]
+    if busy is None or on_cpu is None:
+        return
+    gap = abs(busy - on_cpu)
+    evidence = {
+        **_pick(host, "host_count", "busy_share", "iowait_share", "cpu_busy_s"),
+        "tasks_of_busy_share": _ratio(totals["cpu_s"], host["cpu_busy_s"]),
+        **{f"tasks_{p}_share": totals[f"{p}_share"] for p in ("cpu", "disk", "network", "idle")},
+    }
+    if gap >= threshold("host_gap"):
+        yield Finding("host_against_tasks", None, min(gap, 1.0), evidence, of_run=True)
+
+
+RULES: tuple[Callable[[Measured], Iterable[Finding]], ...] = (
+    _failures,
+    _cores,
+    _waiting("disk", "blocked_on_disk"),
+    _waiting("network", "waited_for_network"),
+    _waiting("idle", "idle"),
+    _waiting("runnable", "waited_for_core"),
+    _short_helpers,
+    _memory,
+    _unattributed,
+    _hosts,
+)
+
+
+def _pick(row: Row, *names: str) -> dict[str, Any]:
+    return {name: row[name] for name in names}
+
+
+def _ratio(part: float | None, whole: float | None) -> float | None:
+    return None if part is None or not whole else part / whole
+
+
+def _total(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None

@@ -1,0 +1,106 @@
+"""Everything a report needs of one run, in one object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import ibis
+
+from tracer_hooks.analysis import signals, usage
+from tracer_hooks.analysis.attempts import attempts
+from tracer_hooks.analysis.coverage import coverage
+from tracer_hooks.analysis.findings import Finding, Measured, findings
+from tracer_hooks.analysis.tables import Tables, frame, record, records, relations
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """One run, analysed. Frames are as the functions of `usage` describe them.
+
+    `run`: who and when (the columns of `runs`, completed from the tasks where the engine said
+    nothing); `totals` and `coverage`: plain dicts; `tasks`: one row per attempt; `by_task`: one
+    row per task; `hosts`: what the whole hosts did meanwhile.
+    """
+
+    run: Mapping[str, Any]
+    totals: Mapping[str, Any]
+    tasks: pd.DataFrame
+    by_task: pd.DataFrame
+    steps: pd.DataFrame
+    tools: pd.DataFrame
+    findings: tuple[Finding, ...]
+    coverage: Mapping[str, Any]
+    hosts: Mapping[str, Any]
+
+
+def summarise(tables: Tables, run_id: str) -> RunReport:
+    """Analyse the run `run_id`; tables that hold other runs too are fine."""
+    t = relations(tables, run_id)
+    totals = usage.totals(t)
+    steps = usage.by_step(t)
+    covered = coverage(t)
+    hosts = signals.hosts(t)
+    measured = Measured(
+        totals=totals,
+        steps=records(steps),
+        tools_of_steps=records(signals.short_helpers(t)),
+        failures=records(signals.failures(t)),
+        hosts=hosts,
+        coverage=covered,
+        oom_events=signals.oom_events(t),
+    )
+    return RunReport(
+        run=run_facts(t, run_id, totals),
+        totals=totals,
+        tasks=usage.by_attempt(t),
+        by_task=usage.by_task(t),
+        steps=steps,
+        tools=usage.by_tool(t),
+        findings=findings(measured),
+        coverage=covered,
+        hosts=hosts,
+    )
+
+
+def run_facts(tables: Tables, run_id: str, totals: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of `runs` for one run, `run_id` first.
+
+    A run that no adapter recorded gets its facts from its tasks: from the first start to the last
+    end, `running` if any task runs, `lost` or `failed` if any task's last attempt is, else
+    `succeeded`.
+    """
+    t = relations(tables, run_id)
+    runs, a = t["runs"].drop("spool"), attempts(t)
+    facts: dict[str, Any] = dict.fromkeys(runs.columns)
+    # A run id used twice has two records: the one that started last speaks for the run.
+    newest = records(frame(runs.order_by(ibis.desc("started_at")).limit(1)))
+    if newest:
+        facts.update(newest[0])
+    shared = {name: a[name].max() for name in ("pipeline", "engine", "host", "user", "workdir")}
+    seen = record(a.agg(started_at=a.started_at.min(), ended_at=a.ended_at.max(), **shared))
+    for name, value in seen.items():
+        if facts[name] is None and not (name == "ended_at" and newest):
+            facts[name] = value
+    facts["run_id"] = run_id
+    if facts["status"] is None:
+        facts["status"] = _status(totals)
+    if facts["status"] == "running":
+        facts["ended_at"] = None
+    if facts["wall_s"] is None and facts["started_at"] and facts["ended_at"]:
+        facts["wall_s"] = (facts["ended_at"] - facts["started_at"]).total_seconds()
+    return facts
+
+
+def _status(totals: Mapping[str, Any]) -> str | None:
+    if not totals["count"]:
+        return None
+    for status in ("running", "lost", "failed", "cancelled"):
+        if totals[f"{status}_count"]:
+            return status
+    return "succeeded"

@@ -1,0 +1,71 @@
+"""Every limit at which a measurement is worth a sentence, each with the reason for its value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Threshold:
+    value: float
+    unit: str
+    reason: str
+
+
+THRESHOLDS: dict[str, Threshold] = {
+    "finding_weight": Threshold(
+        0.01, "share of the run", "What concerns less than a hundredth of a run can't speed it up."
+    ),
+    "cores_used": Threshold(
+        0.6, "share of the cores asked for",
+        "Threads that start, merge and end leave a well-fed tool at 0.7 to 0.9 of its cores.",
+    ),
+    "cores_asked": Threshold(
+        2, "cores", "One core is the least that can be asked for: less use of it is waiting."
+    ),
+    "cores_idle": Threshold(
+        0.5, "cores", "Half a core is the least that a smaller request could give to another task."
+    ),
+    "wall_disk": Threshold(
+        0.2, "share of wall time", "A fifth: below it no faster disk makes a visible difference."
+    ),
+    "wall_network": Threshold(
+        0.2, "share of wall time", "As for the disk."
+    ),
+    "wall_idle": Threshold(
+        0.25, "share of wall time",
+        "Starting up and joining threads commonly cost a tenth; a quarter is waiting by design.",
+    ),
+    "wall_runnable": Threshold(
+        0.1, "share of wall time",
+        "On a free core a process waits for less than 0.01; at 0.1 others compete for it.",
+    ),
+    "short_count": Threshold(
+        50, "processes", "Fewer starts than this cost less than a tenth of a second of CPU."
+    ),
+    "short_share": Threshold(
+        0.5, "share of a step's processes", "Most of what a step starts is gone at once."
+    ),
+    "memory_used": Threshold(
+        0.5, "share of the memory asked for",
+        "Half: with the usual margin of a quarter the request could still be cut by a third.",
+    ),
+    "memory_idle_bytes": Threshold(
+        512 * 2**20, "bytes", "Less than 512 MiB rarely decides how many tasks fit on a host."
+    ),
+    "memory_tight": Threshold(
+        0.9, "share of the memory asked for", "The next larger input would exceed the request."
+    ),
+    "cpu_unattributed": Threshold(
+        0.1, "share of CPU",
+        "The kernel's work at the end of processes explains a few hundredths, not a tenth.",
+    ),
+    "host_gap": Threshold(
+        0.2, "difference of two shares",
+        "Where a host's busy share and its tasks' own differ by a fifth, a dashboard misleads.",
+    ),
+}  # fmt: skip
+
+
+def threshold(name: str) -> float:
+    return THRESHOLDS[name].value
