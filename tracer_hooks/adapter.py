@@ -81,7 +81,8 @@ def supervised(
     `outputs` are paths whose sizes are summed as `output_bytes` when the command has ended.
     """
     argv = [sys.executable, "-I", "-S", str(SUPERVISOR), "run"]
-    argv += ["--store", str(store_path(store)), "--card", card.to_json()]
+    argv += ["--store", str(store_path(store)), "--run", card.run_id, "--task", card.task_id]
+    argv += ["--attempt", str(card.attempt), "--card", card.to_json()]
     if capture is not None:
         argv += ["--capture", capture]
     if interval_s is not None:

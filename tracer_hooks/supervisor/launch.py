@@ -1,0 +1,110 @@
+"""Starting the command: everything as it would be without a supervisor in between."""
+
+import _signal
+import posix
+import sys
+
+from tracer_hooks.supervisor import libc
+
+NOT_FOUND = 127
+NOT_EXECUTABLE = 126
+# Python ignores these at its start; the command must find them as its parent left them.
+_IGNORED_BY_PYTHON = ("SIGPIPE", "SIGXFSZ")
+_ENOENT, _ENOTDIR, _ENOEXEC = 2, 20, 8
+
+
+def original_environment() -> "dict[bytes, bytes]":
+    """The environment as this process was given it.
+
+    The interpreter may have changed its own copy (LC_CTYPE under the C locale), so the kernel's
+    copy of the start is read; if that is not readable, what posix holds.
+    """
+    try:
+        fd = posix.open("/proc/self/environ", posix.O_RDONLY | posix.O_CLOEXEC)
+        try:
+            chunks = []
+            while True:
+                chunk = posix.read(fd, 1 << 17)
+                if not chunk:
+                    break
+                chunks.append(chunk)
+        finally:
+            posix.close(fd)
+    except OSError:
+        return dict(posix.environ)
+    pairs = [entry.partition(b"=") for entry in b"".join(chunks).split(b"\0")]
+    found = {name: value for name, sign, value in pairs if sign and name}
+    return found or dict(posix.environ)
+
+
+def start(command: "list[str]", old_mask: "set[int]", go_fd: int = -1) -> "tuple[int, int]":
+    """Fork and exec `command`; returns (pid, read end of a pipe that says why exec failed).
+
+    The caller has blocked signals and passes the mask from before. With `go_fd` the child waits
+    for that pipe to be closed or written before it execs. Raises OSError if no fork is possible.
+    """
+    environment = original_environment()
+    arguments = [posix.fsencode(word) if hasattr(posix, "fsencode") else _bytes(word) for word in command]
+    failed_read, failed_write = posix.pipe()
+    parent = posix.getpid()
+    pid = posix.fork()
+    if pid:
+        posix.close(failed_write)
+        return pid, failed_read
+    try:
+        libc.prctl(libc.PR_SET_PDEATHSIG, _signal.SIGKILL)
+        if posix.getppid() != parent:  # it died before we asked to be told
+            posix.kill(posix.getpid(), _signal.SIGKILL)
+        if go_fd >= 0:
+            posix.read(go_fd, 1)
+        for name in _IGNORED_BY_PYTHON:
+            if hasattr(_signal, name):
+                _signal.signal(getattr(_signal, name), _signal.SIG_DFL)
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, old_mask)
+        errno = _exec(arguments, environment)
+        posix.write(failed_write, b"%d" % errno)
+        posix._exit(NOT_FOUND if errno in (_ENOENT, _ENOTDIR) else NOT_EXECUTABLE)
+    finally:
+        posix._exit(NOT_EXECUTABLE)
+
+
+def _bytes(word: str) -> bytes:
+    return word.encode(sys.getfilesystemencoding(), "surrogateescape")
+
+
+def _exec(arguments: "list[bytes]", environment: "dict[bytes, bytes]") -> int:
+    """Exec as a shell finds a command; returns the errno of the failure that matters."""
+    name = arguments[0]
+    if b"/" in name:
+        return _try(name, arguments, environment)
+    refused = 0
+    for folder in environment.get(b"PATH", b"/bin:/usr/bin").split(b":"):
+        errno = _try((folder or b".") + b"/" + name, arguments, environment)
+        if errno not in (_ENOENT, _ENOTDIR):
+            refused = errno
+    return refused or _ENOENT
+
+
+def _try(path: bytes, arguments: "list[bytes]", environment: "dict[bytes, bytes]") -> int:
+    try:
+        posix.execve(path, arguments, environment)
+    except OSError as error:
+        if error.errno != _ENOEXEC:
+            return error.errno or _ENOENT
+    except ValueError:  # an empty word or a NUL in one: no such file can exist
+        return _ENOENT
+    try:  # a script without a #! line: execvp(3) and every shell hand it to sh
+        posix.execve(b"/bin/sh", [b"/bin/sh", path, *arguments[1:]], environment)
+    except OSError as error:
+        return error.errno or _ENOEXEC
+    return _ENOEXEC
+
+
+def failure_reason(failed_read: int) -> int:
+    """The errno that exec failed with, 0 if the command was started; closes the pipe."""
+    try:
+        text = posix.read(failed_read, 16)
+        posix.close(failed_read)
+        return int(text) if text else 0
+    except (OSError, ValueError):
+        return 0

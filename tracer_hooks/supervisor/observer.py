@@ -1,0 +1,244 @@
+"""Looking at one tree: when, how closely, and what is written of it.
+
+A look (`tick`) costs microseconds and keeps the tree, the waits and the memory up to date. A
+reading costs more (I/O counters, high-water marks) and is written down. Both keep to the budget:
+the interval stretches until looking costs less than one per cent of one core.
+"""
+
+import time
+
+from tracer_hooks.supervisor.host import HostReadings
+from tracer_hooks.supervisor.memory import Memory
+from tracer_hooks.supervisor.procfs import Proc
+from tracer_hooks.supervisor.process import Image, Process
+from tracer_hooks.supervisor.redact import redact_argv
+from tracer_hooks.supervisor.spool import Spool
+from tracer_hooks.supervisor.tree import Tree
+from tracer_hooks.supervisor.waits import WaitReader, WallSplit
+
+_FIRST_TICK_S = 0.004
+_GROWTH = 1.5  # dense at the start, then ever less until the steady interval
+_BUDGET_SHARE = 0.006  # of one core, for looks; readings and flushes get the rest of 1 %
+_LONGEST_TICK_S = 5.0
+_FIRST_READING_S = 0.25
+_READING_S = 1.0
+_LONGEST_READING_S = 10.0
+_READINGS_PER_TASK = 600  # a long task is read less often, so that its record stays small
+_PROCESSES_IN_READING = 20
+_WORTH_A_ROW_CPU_S = 0.0005
+
+
+class Observer:
+    """Watches a tree from `start`; the caller says when to look and when it is over.
+
+    `totals` answers cpu(tree), io(tree) and reaped(tree); `roots` gives the pids at the top.
+    Times are monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        proc: Proc,
+        spool: Spool,
+        totals: "object",
+        roots: "object",
+        *,
+        started: float,
+        since: float,
+        interval_s: float,
+        argv_recorded: bool = True,
+        redact: "list[str]" = (),  # type: ignore[assignment]
+        host: "HostReadings | None" = None,
+    ) -> None:
+        self.proc = proc
+        self.spool = spool
+        self.totals = totals
+        self.started = started
+        self.since = since  # monotonic + since = UNIX time
+        self.reading_count = 0
+        self.tick_count = 0
+        self.waits = WaitReader(proc)
+        self.tree = Tree(proc, self.waits, started - _boot_time(started))
+        self.memory = Memory(proc)
+        self.split = WallSplit()
+        self._roots = roots
+        self._interval_s = interval_s
+        self._argv_recorded = argv_recorded
+        self._redact = redact
+        self._host = host
+        self._tick_s = _FIRST_TICK_S
+        self._tick_cost_s = 0.0
+        self._last_tick = started
+        self._next_tick = started + _FIRST_TICK_S
+        self._next_reading = started + _FIRST_READING_S
+        self._split_at = started
+        self._split_cpu_s = 0.0
+        self._split_waited_ns = 0
+        self.short_count = 0  # images that lived shorter than the interval
+
+    def due(self) -> float:
+        """When the next look is due."""
+        return self._next_tick
+
+    def tick(self, now: float) -> None:
+        """Look at the tree; take a reading if one is due."""
+        begin = time.process_time()
+        self._look(now)
+        if now >= self._next_reading:
+            self._read(now)
+            elapsed = now - self.started
+            gap = min(_LONGEST_READING_S, max(_READING_S, elapsed / _READINGS_PER_TASK))
+            self._next_reading = now + (gap if elapsed > 2 * _READING_S else _FIRST_READING_S * 2)
+        cost = time.process_time() - begin
+        self._tick_cost_s = cost if not self._tick_cost_s else 0.7 * self._tick_cost_s + 0.3 * cost
+        self._tick_s = min(self._interval_s, self._tick_s * _GROWTH)
+        affordable = self._tick_cost_s / _BUDGET_SHARE
+        if now - self.started < 0.5:
+            affordable = min(affordable, 0.05)  # the first half second may cost more: it is short
+        self._next_tick = now + min(_LONGEST_TICK_S, max(self._tick_s, affordable))
+
+    def finish(self, now: float) -> "dict[str, object]":
+        """The task has ended: the last lines, and all columns of `tasks` that were measured."""
+        user, system = self.totals.cpu(self.tree)  # type: ignore[attr-defined]
+        io = self.totals.io(self.tree)  # type: ignore[attr-defined]
+        reaped = self.totals.reaped(self.tree)  # type: ignore[attr-defined]
+        self._split_up_to(now, user + system)
+        self.tree.finish(now)
+        self._write_images(self.tree.take_ended(), final=True)
+        named = self.tree.own_cpu_s()
+        columns = {
+            "cpu_user_s": user,
+            "cpu_system_s": system,
+            "cpu_s": user + system,
+            "cpu_unattributed_s": max(0.0, user + system - named),
+        }  # type: dict[str, object]
+        columns.update(self.split.columns(now - self.started, self.waits.network_known))
+        columns.update(
+            {
+                "memory_peak_bytes": self.memory.peak_bytes,
+                "memory_mean_bytes": self.memory.mean_bytes,
+                "memory_source": self.memory.source,
+                "threads_peak": self.tree.threads_peak or None,
+                "reading_count": self.tick_count,
+            }
+        )
+        columns.update(_io_columns(io))
+        columns.update(reaped)
+        return columns
+
+    def _look(self, now: float) -> None:
+        gap_s = now - self._last_tick
+        self._last_tick = now
+        self.tick_count += 1
+        self.tree.scan(self._roots(), now)  # type: ignore[operator]
+        kinds = set()
+        for process in self.tree.live.values():
+            for thread in process.threads.values():
+                kinds.add(thread.waits_for)
+        self.split.saw(kinds, gap_s)
+        self.memory.look(self.tree, now)
+
+    def _read(self, now: float) -> None:
+        self.reading_count += 1
+        tree = self.tree
+        self.memory.look_back(tree)
+        busy = [p for p in tree.live.values() if p.changed]
+        for process in busy:
+            self._read_io(process)
+            process.settle()
+        user, system = self.totals.cpu(tree)  # type: ignore[attr-defined]
+        io = self.totals.io(tree)  # type: ignore[attr-defined]
+        self._split_up_to(now, user + system)
+        self._write_images(tree.take_ended(), final=False)
+        for process in busy:
+            self._write_identity(process.image)
+            self.spool.add(process.image.figures_line(self.since))
+            process.changed = False
+        line = {
+            "t": "r", "at": now + self.since, "elapsed_s": now - self.started,
+            "cpu_user_s": user, "cpu_system_s": system, "cpu_s": user + system,
+            "cpu_unattributed_s": max(0.0, user + system - tree.own_cpu_s()),
+        }  # type: dict[str, object]  # fmt: skip
+        line.update(self.split.columns(now - self.started, self.waits.network_known))
+        line.update(_io_columns(io))
+        line.update(
+            {
+                "memory_bytes": self.memory.now_bytes, "memory_peak_bytes": self.memory.peak_bytes,
+                "memory_mean_bytes": self.memory.mean_bytes, "memory_source": self.memory.source,
+                "processes": len(tree.live), "threads": tree.threads_now,
+                "threads_peak": tree.threads_peak, "process_count": tree.seen_count,
+                "reading_count": self.tick_count,
+            }
+        )  # fmt: skip
+        busy.sort(key=_cpu_of, reverse=True)
+        line["p"] = [
+            [p.image.id, p.image.cpu_s, p.resident_bytes, p.image.disk_read_bytes, p.image.disk_write_bytes]
+            for p in busy[:_PROCESSES_IN_READING]
+        ]  # fmt: skip
+        self.spool.add(line)
+        self.spool.flush()
+        if self._host is not None:
+            self._host.take()
+
+    def _split_up_to(self, now: float, cpu_s: float) -> None:
+        waited_ns = self.tree.waited_ns
+        self.split.add(
+            now - self._split_at,
+            cpu_s - self._split_cpu_s,
+            (waited_ns - self._split_waited_ns) / 1e9,
+        )
+        self._split_at, self._split_waited_ns = now, waited_ns
+        # ticks round a dead child's time down for a moment: count it when it shows
+        self._split_cpu_s = max(self._split_cpu_s, cpu_s)
+
+    def _read_io(self, process: Process) -> None:
+        total = self.proc.io("%d" % process.pid)
+        if total is None:
+            return
+        process.io_total = total
+        own = total
+        if process.stat.reaped_s > 0 or process.reaped_io[0]:
+            if len(process.threads) == 1:  # then a thread's counters are the process's own
+                own = self.proc.io("%d/task/%d" % (process.pid, process.pid)) or total
+            else:
+                own = tuple([a - b for a, b in zip(total, process.reaped_io)])  # type: ignore[assignment]
+        image = process.image
+        base = image.io_base
+        image.io_read_chars, image.io_write_chars = own[0] - base[0], own[1] - base[1]
+        image.disk_read_bytes, image.disk_write_bytes = own[2] - base[2], own[3] - base[3]
+
+    def _write_images(self, images: "list[Image]", final: bool) -> None:
+        for image in images:
+            if image.ended is not None and image.ended - image.born < self._interval_s:
+                self.short_count += 1
+            self._write_identity(image)
+            self.spool.add(image.figures_line(self.since))
+
+    def _write_identity(self, image: Image) -> None:
+        if image.written:
+            return
+        image.written = True
+        if not self._argv_recorded:
+            image.argv = []
+        else:
+            image.argv = redact_argv(image.argv, self._redact)
+        self.spool.add(image.identity_line(self.since))
+
+
+def _cpu_of(process: Process) -> float:
+    return process.image.cpu_s
+
+
+def _io_columns(io: "tuple[int, int, int, int] | None") -> "dict[str, object]":
+    read_chars, write_chars, read_bytes, write_bytes = io or (None, None, None, None)
+    return {
+        "io_read_chars": read_chars,
+        "io_write_chars": write_chars,
+        "disk_read_bytes": read_bytes,
+        "disk_write_bytes": write_bytes,
+    }
+
+
+def _boot_time(monotonic: float) -> float:
+    """Seconds since boot, suspension included, at the monotonic time given."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return monotonic if clock is None else time.clock_gettime(clock)

@@ -1,0 +1,130 @@
+"""What is known of one process, and of each program image that it ran.
+
+A process is a pid and a start time. Each exec begins a new image; an image is a row of the
+`processes` table. Figures are a process's own, without the children that it reaped.
+"""
+
+from tracer_hooks.supervisor.procfs import Proc, Stat
+
+
+class Thread:
+    """One thread: its open schedstat file and what that said last."""
+
+    __slots__ = ("fd", "ran_ns", "waits_for", "waited_ns")
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.ran_ns = -1
+        self.waited_ns = 0
+        self.waits_for = ""  # run, disk, network, idle; "" not looked at
+
+
+class Image:
+    """One program in one process, from fork or exec to exec or exit."""
+
+    __slots__ = (
+        "argv", "born", "comm", "cpu_base_s", "cpu_s", "disk_read_bytes", "disk_write_bytes", "ended",
+        "exe", "exec_of", "exit_code", "forked", "id", "io_base", "io_read_chars", "io_write_chars",
+        "memory_peak_bytes", "parent_id", "pid", "ppid", "signal", "system_base_s", "system_s",
+        "threads_peak", "user_base_s", "user_s", "written",
+    )  # fmt: skip
+
+    def __init__(self, number: int, pid: int, ppid: int, born: float) -> None:
+        self.id = number
+        self.pid = pid
+        self.ppid = ppid
+        self.born = born
+        self.ended = None  # type: float | None
+        self.parent_id = None  # type: int | None
+        self.exec_of = None  # type: int | None
+        self.comm = ""
+        self.exe = None  # type: str | None
+        self.argv = []  # type: list[str]
+        self.forked = False
+        self.cpu_s = self.user_s = self.system_s = 0.0
+        self.cpu_base_s = self.user_base_s = self.system_base_s = 0.0
+        self.memory_peak_bytes = None  # type: int | None
+        self.io_base = (0, 0, 0, 0)
+        self.io_read_chars = self.io_write_chars = None  # type: int | None
+        self.disk_read_bytes = self.disk_write_bytes = None  # type: int | None
+        self.threads_peak = 1
+        self.exit_code = self.signal = None  # type: int | None
+        self.written = False
+
+    def identify(self, proc: Proc, stat: Stat, parent: "Process | None") -> None:
+        """Read what program this is; a fork that has not exec'd is a worker of its parent."""
+        self.comm = stat.comm.decode("utf-8", "surrogateescape")
+        self.exe = proc.executable(self.pid)
+        self.argv = proc.command_line(self.pid)
+        if parent is not None:
+            self.parent_id = parent.image.id
+            if stat.start_stack:
+                self.forked = stat.start_stack == parent.start_stack
+            else:  # not permitted to see addresses: the same program with the same words
+                self.forked = self.argv == parent.image.argv and self.exe == parent.image.exe
+
+    def identity_line(self, since: float) -> "dict[str, object]":
+        """The `p` line; `since` turns monotonic into UNIX time."""
+        line = {
+            "t": "p", "id": self.id, "parent": self.parent_id, "pid": self.pid, "ppid": self.ppid,
+            "start": self.born + since, "comm": self.comm, "exe": self.exe, "argv": self.argv,
+            "forked": self.forked, "src": "poll",
+        }  # type: dict[str, object]  # fmt: skip
+        if self.exec_of is not None:
+            line["exec_of"] = self.exec_of
+        return line
+
+    def figures_line(self, since: float) -> "dict[str, object]":
+        """The `q` line."""
+        return {
+            "t": "q", "id": self.id, "end": None if self.ended is None else self.ended + since,
+            "cpu_s": self.cpu_s, "cpu_user_s": self.user_s, "cpu_system_s": self.system_s,
+            "cpu_src": "schedstat", "memory_peak_bytes": self.memory_peak_bytes,
+            "disk_read_bytes": self.disk_read_bytes, "disk_write_bytes": self.disk_write_bytes,
+            "io_read_chars": self.io_read_chars, "io_write_chars": self.io_write_chars,
+            "threads_peak": self.threads_peak, "exit_code": self.exit_code, "signal": self.signal,
+            "src": "poll",
+        }  # fmt: skip
+
+
+class Process:
+    """A live process of the tree: its threads, its current image, its cached readings."""
+
+    __slots__ = (
+        "changed", "high_water_bytes", "image", "io_total", "pid", "ran_ns", "reaped_io",
+        "resident_bytes", "start_stack", "start_ticks", "stat", "threads",
+    )  # fmt: skip
+
+    def __init__(self, pid: int, stat: Stat, image: Image) -> None:
+        self.pid = pid
+        self.start_ticks = stat.start_ticks
+        self.start_stack = stat.start_stack
+        self.stat = stat
+        self.image = image
+        self.threads = {}  # type: dict[int, Thread]
+        self.ran_ns = 0  # of all its threads, the dead ones as last seen
+        self.resident_bytes = 0
+        self.high_water_bytes = 0
+        self.io_total = None  # type: tuple[int, int, int, int] | None
+        self.reaped_io = (0, 0, 0, 0)  # what children that are known to have ended had counted
+        self.changed = True  # since the last reading
+
+    @property
+    def cpu_s(self) -> float:
+        """CPU of the process's own threads since it was forked: ns where the kernel gives them.
+
+        schedstat is exact but forgets threads that have ended, stat has all of them in ticks.
+        """
+        return max(self.ran_ns / 1e9, self.stat.cpu_s)
+
+    def settle(self) -> None:
+        """Bring the current image's figures up to the process's."""
+        image, stat = self.image, self.stat
+        image.cpu_s = max(0.0, self.cpu_s - image.cpu_base_s)
+        user, system = stat.user_s - image.user_base_s, stat.system_s - image.system_base_s
+        ticked = user + system
+        # ticks say in which mode, nanoseconds say how much
+        image.user_s = image.cpu_s * user / ticked if ticked > 0 else image.cpu_s
+        image.system_s = image.cpu_s - image.user_s
+        if stat.threads > image.threads_peak:
+            image.threads_peak = stat.threads

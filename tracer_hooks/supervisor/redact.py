@@ -1,0 +1,77 @@
+"""Secrets leave command lines before they touch the disk.
+
+A word is looked at closely only if it might hold a secret: the patterns need `re`, whose import
+costs more than a whole short task does.
+"""
+
+MASK = "***"
+_MIGHT = (
+    "pass", "pwd", "token", "secret", "key", "auth", "cred", "://", "bearer", "akia", "asia", "ghp_",
+    "gho_", "ghs_", "github_pat", "glpat", "xox", "sig=", "signature", "session", "cookie", "private",
+    "eyj", "sk-",
+)  # fmt: skip
+# Options whose value is the next word.
+_NAME = (
+    r"[\w.\-]*(?:pass(?:word|wd|phrase)?|pwd|token|secret|api[_\-]?key|access[_\-]?key"
+    r"|account[_\-]?key|private[_\-]?key|credentials?|signature|authorization|session[_\-]?key"
+    r"|auth[_\-]?(?:key|token|header)?|cookie)"
+)
+_PATTERNS = (
+    # --password=x  PGPASSWORD=x  "token": "x"  password: x
+    (r"(?i)\b(" + _NAME + r"""["']?\s*[=:]\s*["']?)([^\s"'&;,|]+)""", r"\1" + MASK),
+    # --token x, inside one word that is a whole script
+    (r"(?i)(?<!\S)(--?" + _NAME + r"""\s+["']?)([^\s"'&;|\-][^\s"'&;|]*)""", r"\1" + MASK),
+    # scheme://user:secret@host
+    (r"([a-zA-Z][\w+.\-]*://[^\s/:@]*:)([^\s/@]+)(?=@)", r"\1" + MASK),
+    (r"(?i)\b(bearer|basic)(\s+)[\w\-.~+/]{8,}=*", r"\1\2" + MASK),
+    # well-known shapes of keys
+    (r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b", MASK),
+    (r"\b(?:gh[pousr]_|github_pat_|glpat-|xox[abprs]-|sk-)[\w\-]{10,}", MASK),
+    (r"\beyJ[\w\-]+\.[\w\-]+\.[\w\-]*", MASK),
+)
+_compiled = None
+
+
+def redact_argv(argv: "list[str]", extra: "list[str]" = ()) -> "list[str]":  # type: ignore[assignment]
+    """`argv` with what looks like a secret masked; `extra` are further patterns, masked whole.
+
+    A pattern that is no regular expression is ignored: a typo must not stop a task.
+    """
+    out = []
+    mask_next = False
+    for word in argv:
+        lowered = word.lower()
+        if mask_next and not word.startswith("-"):
+            out.append(MASK)
+            mask_next = False
+            continue
+        mask_next = False
+        if extra or any([hint in lowered for hint in _MIGHT]):
+            mask_next = _names_a_secret(word)
+            word = _mask(word, extra)
+        out.append(word)
+    return out
+
+
+def _names_a_secret(word: str) -> bool:
+    if not word.startswith("-") or "=" in word or len(word) > 60:
+        return False
+    import re
+
+    return re.fullmatch(r"(?i)--?" + _NAME, word) is not None
+
+
+def _mask(word: str, extra: "list[str]") -> str:
+    global _compiled
+    import re
+
+    if _compiled is None:
+        _compiled = [(re.compile(pattern), mask) for pattern, mask in _PATTERNS]
+    for pattern, mask in _compiled:
+        word = pattern.sub(mask, word)
+    for text in extra:
+        try:
+            word = re.sub(text, MASK, word)
+        except re.error:
+            continue
+    return word

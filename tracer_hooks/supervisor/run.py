@@ -1,0 +1,193 @@
+"""Running a command under observation: the order of things, and what happens when they fail."""
+
+import _signal
+import posix
+import sys
+import time
+
+from tracer_hooks.supervisor import launch, libc
+from tracer_hooks.supervisor.options import Options
+from tracer_hooks.supervisor.signals import SignalRelay, every_signal
+
+_CANARY_AFTER_S = 0.1
+# More exits a second than this among adopted orphans, and they are reaped in batches.
+_EXITS_TO_CHASE = 50
+_BATCH_S = 0.005
+LOST = -1  # somebody else reaped the command: its status can't be learnt
+
+
+def run(options: Options) -> int:
+    """Run the command; returns the exit status that a shell would show for it.
+
+    The command is started before anything of ours is imported or written, and from there on no
+    failure of ours reaches it.
+    """
+    libc.prctl(libc.PR_SET_CHILD_SUBREAPER, 1)
+    signals = every_signal()
+    old_mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, signals)
+    wall_start, started = time.time(), time.monotonic()
+    pid, failed_read = launch.start(options.command, {int(number) for number in old_mask})
+    complain = _Complaints(options.verbose)
+    relay = SignalRelay(pid)
+    record = None
+    try:
+        release_descriptors({failed_read, complain.fd})
+        from tracer_hooks.supervisor.record import Record
+
+        record = Record(options, pid, wall_start, started)
+    except Exception as error:
+        complain.about(error)
+    status = 0
+    try:
+        status = _supervise(pid, signals, relay, record, complain)
+    finally:
+        if record is not None:
+            try:
+                record.seal(status, relay, launch.failure_reason(failed_read))
+            except Exception as error:
+                complain.about(error)
+        relay.stop_canary()
+    if status == LOST:  # as a shell says of a command that it lost
+        return launch.NOT_FOUND
+    if record is not None and record.problem:
+        complain.say(record.problem)
+    return shell_status(status)
+
+
+def _supervise(
+    pid: int, signals: "set[int]", relay: SignalRelay, record: "object", complain: "_Complaints"
+) -> int:
+    """Wait for the command, passing signals on and looking at its tree; its wait status."""
+    sigchld = int(_signal.SIGCHLD)
+    canary_at = time.monotonic() + _CANARY_AFTER_S
+    second, exits = 0.0, 0
+    while True:
+        now = time.monotonic()
+        due = record.due() if record is not None else now + 3600.0  # type: ignore[attr-defined]
+        if not relay.canary:
+            due = min(due, canary_at)
+        info = _signal.sigtimedwait(signals, max(0.0, due - now))
+        now = time.monotonic()
+        if info is not None and info.si_signo != sigchld:
+            relay.handle(info)
+        if info is not None:
+            if now - second > 1.0:
+                second, exits = now, 0
+            exits += 1
+            if exits > _EXITS_TO_CHASE:
+                time.sleep(_BATCH_S)
+            ended = _reap(pid, relay, record)
+            if ended is not None:
+                return ended
+        if not relay.canary and now >= canary_at:
+            canary_at = now + 60.0
+            relay.start_canary()
+        if record is not None and now >= record.due():  # type: ignore[attr-defined]
+            try:
+                record.tick(now, relay.canary)  # type: ignore[attr-defined]
+            except Exception as error:
+                record.failed(error)  # type: ignore[attr-defined]
+                complain.about(error)
+
+
+def _reap(pid: int, relay: SignalRelay, record: "object") -> "int | None":
+    """Reap what has exited; the wait status of the command once it has."""
+    while True:
+        try:
+            info = posix.waitid(
+                posix.P_ALL, 0, posix.WEXITED | posix.WSTOPPED | posix.WNOHANG | posix.WNOWAIT
+            )
+        except ChildProcessError:
+            return LOST
+        if info is None:
+            return None
+        if info.si_code == posix.CLD_STOPPED or info.si_code == posix.CLD_TRAPPED:
+            posix.waitid(posix.P_PID, info.si_pid, posix.WSTOPPED | posix.WNOHANG)
+            if info.si_pid == pid:
+                relay.mirror_stop(info.si_status)
+            continue
+        if info.si_pid == pid and record is not None:
+            try:
+                record.last_look(pid, time.monotonic(), relay.canary)  # type: ignore[attr-defined]
+            except Exception as error:
+                record.failed(error)  # type: ignore[attr-defined]
+        _, status = posix.waitpid(info.si_pid, 0)
+        if info.si_pid == pid:
+            _reap_rest()
+            return status
+
+
+def _reap_rest() -> None:
+    """The command has ended: what daemons it left behind and have exited count, the rest goes."""
+    try:
+        while posix.waitpid(-1, posix.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass
+
+
+def shell_status(status: int) -> int:
+    """A wait status as a shell's `$?` shows it."""
+    if posix.WIFSIGNALED(status):
+        return 128 + posix.WTERMSIG(status)
+    return posix.WEXITSTATUS(status)
+
+
+def release_descriptors(keep: "set[int]") -> None:
+    """Let go of every descriptor that is the command's business.
+
+    A pipe that the command closes must be closed: a copy held here would keep its reader waiting.
+    Standard input, output and error become /dev/null.
+    """
+    null = posix.open("/dev/null", posix.O_RDWR | posix.O_CLOEXEC)
+    for fd in (0, 1, 2):
+        if fd not in keep and fd != null:
+            posix.dup2(null, fd, False)
+    if null > 2:
+        posix.close(null)
+    try:
+        open_now = [int(name) for name in posix.listdir("/proc/self/fd")]
+    except OSError:
+        open_now = list(range(3, 1024))
+    for fd in open_now:
+        if fd > 2 and fd not in keep:
+            try:
+                posix.close(fd)
+            except OSError:
+                pass  # the one that listed the folder
+
+
+class _Complaints:
+    """One line on the user's standard error, only with --verbose."""
+
+    def __init__(self, verbose: bool) -> None:
+        self.fd = -1
+        self._said = False
+        if verbose:
+            try:
+                import fcntl
+
+                self.fd = fcntl.fcntl(2, fcntl.F_DUPFD_CLOEXEC, 3)
+            except OSError:
+                pass  # it was closed: nobody to talk to
+
+    def about(self, error: BaseException) -> None:
+        """Say that observing failed."""
+        frame = error.__traceback__
+        while frame is not None and frame.tb_next is not None:
+            frame = frame.tb_next
+        where = "" if frame is None else " (%s:%d)" % (
+            frame.tb_frame.f_code.co_filename.rpartition("/")[2], frame.tb_lineno,
+        )  # fmt: skip
+        self.say("%s: %s%s" % (type(error).__name__, error, where))
+
+    def say(self, text: str) -> None:
+        """Say one line, once."""
+        if self.fd < 0 or self._said:
+            return
+        self._said = True
+        line = "tracer-hooks: not fully recorded: %s\n" % text.replace("\n", " ")
+        try:
+            posix.write(self.fd, line.encode(sys.getfilesystemencoding(), "backslashreplace"))
+        except OSError:
+            pass

@@ -1,0 +1,156 @@
+"""Where the wall time of a task went: on CPU, runnable, on disk, on the network, idle.
+
+CPU and runnable time come from the kernel's counters. What remains of the wall time is split by
+what the tree was seen to wait for: a thread that waits for the disk outranks one that waits for
+the network, which outranks a sleeper, for the sleeper (a shell in wait()) waits for the other.
+"""
+
+from tracer_hooks.supervisor.procfs import Proc
+
+RUN, DISK, NETWORK, IDLE = "run", "disk", "network", "idle"
+
+# Uninterruptible, but not for a device: the parent of a vfork waits for its child to exec, and
+# a lock is held by somebody else.
+_NOT_DISK = (
+    b"kernel_clone", b"_do_fork", b"do_fork", b"wait_for_vfork_done", b"rwsem_down", b"__mutex",
+    b"mutex_", b"__down", b"do_exit", b"cgroup_", b"refrigerator", b"__refrigerator",
+    b"__synchronize", b"synchronize_rcu", b"futex",
+)  # fmt: skip
+# Blocked in an internet socket, by the function that sleeps.
+_NETWORK = (
+    b"sk_wait_data", b"sk_stream_wait", b"inet_wait_for_connect", b"inet_stream_connect",
+    b"__inet_stream_connect", b"__skb_wait_for_more", b"skb_wait_for_more", b"tcp_", b"udp_",
+    b"sctp_", b"rpc_wait", b"svc_",
+)  # fmt: skip
+# Blocked for whichever file or socket is ready first: look whether it holds a connection.
+_ANY_FILE = (
+    b"wait_woken", b"poll_schedule", b"do_poll", b"do_sys_poll", b"do_select", b"core_sys_select",
+    b"ep_poll", b"do_epoll_wait",
+)  # fmt: skip
+_SOCKETS_REMEMBERED_FOR_LOOKS = 20
+
+
+class WaitReader:
+    """Says what a thread waits for."""
+
+    def __init__(self, proc: Proc) -> None:
+        self._proc = proc
+        self._connected = {}  # type: dict[int, tuple[int, bool]]
+        self.network_known = True  # False once the kernel would not say where a thread sleeps
+
+    def look(self, pid: int, tid: int, state: "bytes | None") -> str:
+        """RUN, DISK, NETWORK or IDLE; "" if the thread is gone."""
+        if state is None:
+            raw = self._proc.read("%d/task/%d/stat" % (pid, tid), 256)
+            if not raw:
+                return ""
+            close = raw.rfind(b")")
+            state = raw[close + 2 : close + 3]
+        if state == b"R":
+            return RUN
+        if state in (b"Z", b"X"):
+            return ""
+        function = self._proc.waiting_in(pid, tid)
+        if state == b"D":
+            return IDLE if function and function.startswith(_NOT_DISK) else DISK
+        if function is None:
+            self.network_known = False
+            return IDLE
+        if function.startswith(_NETWORK):
+            return NETWORK
+        if function.startswith(_ANY_FILE) and self._has_connection(pid):
+            return NETWORK
+        return IDLE
+
+    def _has_connection(self, pid: int) -> bool:
+        """Whether the process holds a connected internet socket; remembered for a while."""
+        looks, connected = self._connected.get(pid, (0, False))
+        if looks <= 0:
+            connected = connected_socket(self._proc, pid)
+            looks = _SOCKETS_REMEMBERED_FOR_LOOKS
+            if len(self._connected) > 1000:
+                self._connected.clear()
+        self._connected[pid] = (looks - 1, connected)
+        return connected
+
+
+def connected_socket(proc: Proc, pid: int) -> bool:
+    """Whether one of the process's descriptors is a TCP or UDP socket with a peer."""
+    import posix
+
+    inodes = set()
+    try:
+        folder = "%s/%d/fd" % (proc.root, pid)
+        for name in posix.listdir(folder)[:1024]:
+            try:
+                target = posix.readlink(folder + "/" + name)
+            except OSError:
+                continue
+            if target.startswith("socket:["):
+                inodes.add(target[8:-1].encode())
+    except OSError:
+        return False
+    if not inodes:
+        return False
+    for table in ("tcp", "tcp6", "udp", "udp6"):
+        raw = proc.read("%d/net/%s" % (pid, table), 1 << 20) or b""
+        for line in raw.splitlines()[1:]:
+            field = line.split()
+            # a peer of zeros is a listener or an unconnected socket
+            if len(field) > 9 and field[9] in inodes and field[2].strip(b"0:"):
+                return True
+    return False
+
+
+class WallSplit:
+    """The five parts of the wall time; they sum to it whatever the counters say."""
+
+    __slots__ = ("cpu_s", "disk_s", "idle_s", "network_s", "runnable_s", "_weights")
+
+    def __init__(self) -> None:
+        self.cpu_s = self.runnable_s = self.disk_s = self.network_s = self.idle_s = 0.0
+        self._weights = {DISK: 0.0, NETWORK: 0.0, IDLE: 0.0}
+
+    def saw(self, kinds: "set[str]", gap_s: float) -> None:
+        """One look at the tree, standing for the `gap_s` seconds since the one before."""
+        if RUN in kinds:
+            return  # that time is in the counters
+        for kind in (DISK, NETWORK, IDLE):
+            if kind in kinds:
+                self._weights[kind] += gap_s
+                return
+
+    def add(self, wall_s: float, cpu_s: float, runnable_s: float) -> None:
+        """Split an interval in which the tree ran `cpu_s` and waited for a CPU `runnable_s`.
+
+        Both are sums over threads and may exceed the wall time; then they share it in
+        proportion, so four busy processes on two CPUs show half their time as runnable.
+        """
+        wall_s, cpu_s, runnable_s = max(0.0, wall_s), max(0.0, cpu_s), max(0.0, runnable_s)
+        wanted = cpu_s + runnable_s
+        active = min(wall_s, wanted)
+        if wanted > 0.0:
+            self.cpu_s += active * cpu_s / wanted
+            self.runnable_s += active * runnable_s / wanted
+        rest = wall_s - active
+        weights = self._weights
+        total = weights[DISK] + weights[NETWORK] + weights[IDLE]
+        if total > 0.0:
+            self.disk_s += rest * weights[DISK] / total
+            self.network_s += rest * weights[NETWORK] / total
+            self.idle_s += rest * weights[IDLE] / total
+        else:
+            self.idle_s += rest
+        self._weights = {DISK: 0.0, NETWORK: 0.0, IDLE: 0.0}
+
+    def columns(self, wall_s: float, network_known: bool) -> "dict[str, object]":
+        """The columns of the store; what rounding left goes to idle, so that they sum."""
+        network = self.network_s if network_known else None
+        parts = self.cpu_s + self.runnable_s + self.disk_s + (network or 0.0)
+        return {
+            "wall_cpu_s": self.cpu_s,
+            "wall_runnable_s": self.runnable_s,
+            "wall_disk_s": self.disk_s,
+            "wall_network_s": network,
+            "wall_idle_s": max(0.0, wall_s - parts),
+        }
