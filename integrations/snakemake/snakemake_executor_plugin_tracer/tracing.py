@@ -1,0 +1,152 @@
+"""What all traced jobs of one Snakemake process have in common."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from tracer_hooks.adapter import TaskCard, supervised
+
+from snakemake_executor_plugin_tracer import cards, handover
+from snakemake_executor_plugin_tracer.attempt import JobAttempt
+from snakemake_executor_plugin_tracer.complaints import complain, explain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_TRIAL_TIMEOUT_S = 20
+
+
+class Tracing:
+    """Which run the jobs belong to, where their records go, and how they are observed."""
+
+    def __init__(
+        self,
+        *,
+        run_id: str,
+        store: str,
+        pipeline: str | None,
+        capture: str | None = None,
+        interval_s: float | None = None,
+    ) -> None:
+        self.run_id = run_id
+        self.store = store
+        self.pipeline = pipeline
+        self.capture = capture
+        self.interval_s = interval_s
+        self._submitted: dict[str, float] = {}
+        self._works: bool | None = None
+        self._lock = threading.Lock()
+
+    # -- jobs ------------------------------------------------------------------------------------
+
+    def attempt(self, job: Any) -> JobAttempt | None:
+        """The present attempt of a job; None if it cannot be observed."""
+        try:
+            return JobAttempt(self, job) if self.works() else None
+        except Exception as error:
+            complain("attempt", f"jobs run without being observed ({explain(error)})")
+            return None
+
+    def card(self, job: Any) -> TaskCard:
+        """The task card of a job's present attempt."""
+        return cards.task_card(
+            job,
+            run_id=self.run_id,
+            pipeline=self.pipeline,
+            jobid=self.jobid(job),
+            submitted_at=self.submitted_at(job),
+        )
+
+    def jobid(self, job: Any) -> int | None:
+        """The job's number in the log of the Snakemake that the user started."""
+        return int(job.jobid)
+
+    def submitted_at(self, job: Any) -> float | None:
+        """When the job was given to the executor."""
+        return self._submitted.get(cards.task_id(job))
+
+    def submit(self, jobs: Iterable[Any]) -> None:
+        """Jobs, or groups of jobs, are about to be run. Never raises."""
+        try:
+            now = time.time()
+            for job in jobs:
+                for member in job.jobs if job.is_group() else (job,):
+                    self._submitted[cards.task_id(member)] = now
+        except Exception as error:
+            complain("submit", f"the jobs' waiting times are not known ({explain(error)})")
+
+    # -- commands --------------------------------------------------------------------------------
+
+    def task_environment(self, environment: Mapping[str, str]) -> dict[str, str]:
+        """A job's environment, without what only Snakemake's own processes are to see."""
+        return {key: value for key, value in environment.items() if key != handover.VARIABLE}
+
+    def shield(self, line: str) -> str:
+        """A shell line for a Snakemake process inside a task, which must not trace once more."""
+        return f"unset {handover.VARIABLE}; {line}" if handover.VARIABLE in os.environ else line
+
+    def works(self) -> bool:
+        """Whether a command under the supervisor runs at all: tried once, before the first job."""
+        with self._lock:
+            if self._works is None:
+                self._works = self._try()
+            return self._works
+
+    def _try(self) -> bool:
+        try:
+            with tempfile.TemporaryDirectory(prefix="tracer-hooks-") as folder:
+                card = TaskCard(run_id="trial", task_id="trial")
+                command = supervised(card, ["/bin/sh", "-c", "exit 7"], store=folder)
+                trial = subprocess.run(  # noqa: S603 - our own supervisor
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    timeout=_TRIAL_TIMEOUT_S,
+                    check=False,
+                )
+        except Exception as error:
+            complain("trial", f"the supervisor does not start, nothing is recorded ({explain(error)})")
+            return False
+        if trial.returncode == 7:  # noqa: PLR2004 - what the command above exits with
+            return True
+        why = trial.stderr.decode(errors="replace").strip().splitlines()
+        complain(
+            "trial",
+            "the supervisor does not run a command as it should, nothing is recorded"
+            + (f" ({why[-1]})" if why else ""),
+        )
+        return False
+
+    # -- the end ---------------------------------------------------------------------------------
+
+    def finish(self, _cancelled: bool = False) -> None:
+        """The executor has ended. Only the process that began the run has something to do."""
+
+
+class RemoteTracing(Tracing):
+    """Inside a remote job: everything comes from the Snakemake that submitted it."""
+
+    def __init__(self, received: handover.Handover) -> None:
+        super().__init__(
+            run_id=received.run_id,
+            store=received.store,
+            pipeline=received.pipeline,
+            capture=received.capture,
+            interval_s=received.interval_s,
+        )
+        self._received = received
+
+    def jobid(self, job: Any) -> int | None:
+        """The outer job id: job ids restart in this process."""
+        return self._received.jobids.get(cards.task_id(job))
+
+    def submitted_at(self, _job: Any) -> float | None:
+        """When the job, or its group, was handed to the cluster."""
+        return self._received.submitted_at
+
+
