@@ -1,0 +1,70 @@
+# make demo    a real small pipeline under `snakemake --executor tracer`, and its report
+# make test    everything (engines too); make test-quick: without the engines
+# make lint    ruff, formatting, types
+# make bench   what watching costs, measured here
+# Each target sets up what it needs in .venv, once. Only make and Python 3.10 or later must be there.
+#
+# make cannot work with spaces in names of targets: all names here are relative, so the repository
+# itself may be in a folder with spaces.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := $(VENV)/stamps
+# Override to choose an interpreter: make demo PYTHON=/opt/python3.12/bin/python3
+PYTHON ?=
+DEMO_DIR := .cache/demo
+# Four also where there are two: Snakemake would cut the step that asks for four threads to two.
+DEMO_CORES ?= 4
+PYTEST_ARGS ?=
+
+.PHONY: help setup demo test test-quick lint format bench clean distclean
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+
+setup: $(STAMPS)/installed
+
+$(STAMPS)/venv: .ci/venv
+	@bash .ci/venv "$(VENV)" "$(PYTHON)"
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/installed: $(STAMPS)/venv pyproject.toml
+	@echo "Installing tracer-hooks and its tools into $(VENV) (once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[snakemake,demo,dev]'
+	@touch $@
+
+demo: $(STAMPS)/installed
+	@rm -rf $(DEMO_DIR) && mkdir -p $(DEMO_DIR)
+	@PATH="$$PWD/$(BIN):$$PATH" TRACER_HOOKS_STORE="$$PWD/.tracer" \
+		snakemake --snakefile examples/snakemake/Snakefile --directory $(DEMO_DIR) \
+		--executor tracer --cores $(DEMO_CORES) --quiet rules
+	@echo && cat $(DEMO_DIR)/results/summary.md && echo
+	@$(BIN)/tracer-hooks report latest
+
+test: $(STAMPS)/installed
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-quick: $(STAMPS)/installed
+	@$(BIN)/python -m pytest -m "not engine" $(PYTEST_ARGS)
+
+lint: $(STAMPS)/installed
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(STAMPS)/installed
+	@$(BIN)/ruff check --fix-only .
+	@$(BIN)/ruff format .
+
+bench: $(STAMPS)/installed
+	@$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf .cache .tracer .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	find . -name __pycache__ -not -path './.venv/*' -not -path './.git/*' -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf $(VENV) .venvs
