@@ -14,7 +14,7 @@ __all__ = ["Executor", "ExecutorSettings", "common_settings"]
 try:
     from snakemake_executor_plugin_tracer.executor import Executor
 except Exception as error:
-    from snakemake.executors.local import Executor
+    from snakemake.executors.local import Executor  # type: ignore[no-redef]
 
     from snakemake_executor_plugin_tracer.complaints import complain, explain
 

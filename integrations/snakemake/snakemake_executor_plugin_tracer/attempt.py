@@ -6,10 +6,9 @@ import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tracer_hooks.adapter import TaskCard, supervised
-
 from snakemake_executor_plugin_tracer import cards
 from snakemake_executor_plugin_tracer.complaints import complain, explain
+from tracer_hooks.adapter import TaskCard, supervised
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,9 +7,8 @@ import re
 from pathlib import PurePath
 from typing import Any
 
-from tracer_hooks.adapter import TaskCard
-
 from snakemake_executor_plugin_tracer.sizes import total_bytes
+from tracer_hooks.adapter import TaskCard
 
 MB = 1_000_000  # Snakemake's mem_mb and disk_mb are powers of ten, its mem_mib are powers of two
 _PLAIN = re.compile(r"[^\s,=\"\[\]]+")
@@ -51,18 +50,20 @@ def kind(job: Any) -> str:
 
 def requested(resources: dict[str, Any]) -> dict[str, Any]:
     """The requests that have columns of their own, out of a job's resources."""
-    memory, disk = resources.get("mem_mb"), resources.get("disk_mb")
-    minutes, cores = resources.get("runtime"), resources.get("_cores")
+    memory, disk = _number(resources.get("mem_mb")), _number(resources.get("disk_mb"))
+    minutes = _number(resources.get("runtime"))
     return {
-        "cpus_requested": float(cores) if _number(cores) else None,
-        "memory_requested_bytes": int(memory * MB) if _number(memory) else None,
-        "disk_requested_bytes": int(disk * MB) if _number(disk) else None,
-        "time_requested_s": minutes * 60.0 if _number(minutes) else None,
+        "cpus_requested": _number(resources.get("_cores")),
+        "memory_requested_bytes": None if memory is None else int(memory * MB),
+        "disk_requested_bytes": None if disk is None else int(disk * MB),
+        "time_requested_s": None if minutes is None else minutes * 60,
     }
 
 
-def _number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+def _number(value: object) -> float | None:
+    """The value, if it is a number: a resource can also be a text, or not yet known."""
+    usable = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if usable else None  # type: ignore[arg-type]
 
 
 def tags(job: Any, resources: dict[str, Any], jobid: int | None) -> dict[str, str]:

@@ -41,8 +41,8 @@ def inner_plugin(name: str) -> Any:
 
 
 def behave_like_inner(name: str | None) -> Any:
-    """Let `common_settings` answer as the inner executor does; returns its plugin, None if local."""
-    if name in NO_INNER or name is None:
+    """Let `common_settings` answer as the inner executor does; gives its plugin, None if local."""
+    if name is None or name in NO_INNER:
         plugin, model = None, _local()
     else:
         plugin = inner_plugin(name)

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import inspect
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def differences() -> list[str]:
@@ -15,14 +18,14 @@ def differences() -> list[str]:
 
     Raises nothing: what cannot be looked at is a difference.
     """
-    checks = (_executor, _shell, _jobs)
-    found = []
-    for check in checks:
-        try:
-            found += check()
-        except Exception as error:
-            found.append(f"{check.__name__.strip('_')}: {error}")
-    return found
+    return [*_look(_executor), *_look(_shell), *_look(_jobs)]
+
+
+def _look(check: Callable[[], list[str]]) -> list[str]:
+    try:
+        return check()
+    except Exception as error:
+        return [f"{check.__name__.strip('_')}: {error}"]
 
 
 def _executor() -> list[str]:
@@ -55,9 +58,9 @@ def _shell() -> list[str]:
 
 def _jobs() -> list[str]:
     job = import_module("snakemake.jobs").Job
-    wanted = ("attempt", "benchmark", "input", "is_run", "is_shell", "jobid", "output", "resources")
-    # `rule` and `wildcards_dict` are slots in the known versions, attributes of the class too.
-    return [f"job: {name}" for name in (*wanted, "rule", "wildcards_dict") if not hasattr(job, name)]
+    # Slots, as `rule` is in the known versions, are attributes of the class too.
+    wanted = "attempt benchmark input is_run jobid output resources rule wildcards_dict"
+    return [f"job: {name}" for name in wanted.split() if not hasattr(job, name)]
 
 
 def _takes(function: Any, wanted: tuple[str, ...]) -> bool:

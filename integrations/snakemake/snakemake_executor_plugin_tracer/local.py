@@ -7,16 +7,18 @@ the supervisor in front. What cannot be observed runs as it always did.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from snakemake.executors import local as stock
 from snakemake_interface_executor_plugins.settings import ExecMode
 
 from snakemake_executor_plugin_tracer.current_attempt import current_attempt, running_as
-from snakemake_executor_plugin_tracer.tracing import Tracing
+
+if TYPE_CHECKING:
+    from snakemake_executor_plugin_tracer.tracing import Tracing
 
 
-class TracedLocalExecutor(stock.Executor):  # type: ignore[misc,unused-ignore]
+class TracedLocalExecutor(stock.Executor):  # type: ignore[misc]  # Snakemake has no types
     """Runs jobs as the stock local executor does and has them observed."""
 
     tracing: Tracing
@@ -38,7 +40,7 @@ class TracedLocalExecutor(stock.Executor):  # type: ignore[misc,unused-ignore]
         return super().run_single_job(job)
 
     def cached_or_run(self, job: Any, run_func: Any, *args: Any) -> Any:
-        """Run a job, or fetch its result from the cache: only in the first case it is an attempt."""
+        """Run a job, or fetch its result from the cache: only the first is an attempt."""
         attempt = self.tracing.attempt(job)
         if attempt is not None:
             run_func = running_as(attempt, run_func)

@@ -7,10 +7,14 @@ plugins, from `snakemake.executors.local`.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from snakemake_executor_plugin_tracer import compatibility, shell_handover
 from snakemake_executor_plugin_tracer.complaints import complain, explain
-from snakemake_executor_plugin_tracer.handover import Handover
 from snakemake_executor_plugin_tracer.tracing import RemoteTracing
+
+if TYPE_CHECKING:
+    from snakemake_executor_plugin_tracer.handover import Handover
 
 
 def trace_this_process(received: Handover) -> None:

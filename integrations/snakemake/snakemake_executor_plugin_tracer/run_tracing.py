@@ -7,13 +7,12 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from tracer_hooks.adapter import RunRecord, store_path
-from tracer_hooks.supervisor.identifiers import new_run_id
-
 from snakemake_executor_plugin_tracer import cards, shell_handover, summary
 from snakemake_executor_plugin_tracer.complaints import complain, explain
 from snakemake_executor_plugin_tracer.handover import Handover
 from snakemake_executor_plugin_tracer.tracing import Tracing
+from tracer_hooks.adapter import RunRecord, store_path
+from tracer_hooks.supervisor.identifiers import new_run_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -89,11 +88,8 @@ class RunTracing(Tracing):
         if self._finished:
             return
         self._finished = True
-        for undo in [*self.at_end, shell_handover.remove]:
-            try:
-                undo()
-            except Exception as error:
-                complain("undo", f"Snakemake keeps a traced part ({explain(error)})")
+        for undo in (*self.at_end, shell_handover.remove):
+            _quietly(undo)
         record = self._record
         if record is None:
             return
@@ -107,6 +103,13 @@ class RunTracing(Tracing):
         """Snakemake ends without having ended its executor: an error in the workflow itself."""
         if self._record is not None and not self._finished:
             self._record.end("failed", total_tasks=len(self._seen))
+
+
+def _quietly(undo: Callable[[], None]) -> None:
+    try:
+        undo()
+    except Exception as error:
+        complain("undo", f"Snakemake keeps a traced part ({explain(error)})")
 
 
 def outcome(workflow: Any) -> str:

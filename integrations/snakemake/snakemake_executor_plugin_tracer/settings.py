@@ -21,7 +21,7 @@ def _setting(text: str, **more: Any) -> Any:
 
 
 @dataclass
-class ExecutorSettings(ExecutorSettingsBase):
+class ExecutorSettings(ExecutorSettingsBase):  # type: ignore[misc]  # Snakemake has no types
     """How jobs are observed, and by which executor they run.
 
     Raises WorkflowError for a value that makes no sense, before anything runs.
@@ -71,7 +71,9 @@ class ExecutorSettings(ExecutorSettingsBase):
         plugin = behave_like_inner(self.inner)
         if plugin is not None and plugin.settings_cls is not None:
             args = _parsed_command_line()
-            self.inner_settings = plugin.settings_cls() if args is None else plugin.get_settings(args)
+            self.inner_settings = (
+                plugin.settings_cls() if args is None else plugin.get_settings(args)
+            )
             plugin.validate_settings(self.inner_settings)
 
 

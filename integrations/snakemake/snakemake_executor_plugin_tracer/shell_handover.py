@@ -56,13 +56,13 @@ def _start_supervised(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 def install() -> None:
     """Give `snakemake.shell` the other `sp`. Does nothing if it has it already."""
-    module = import_module("snakemake.shell")
+    module: Any = import_module("snakemake.shell")
     if not isinstance(module.sp, _Subprocess):
         module.sp = _Subprocess()
 
 
 def remove() -> None:
     """Give `snakemake.shell` its own `sp` back."""
-    module = import_module("snakemake.shell")
+    module: Any = import_module("snakemake.shell")
     if isinstance(module.sp, _Subprocess):
         module.sp = subprocess

@@ -22,7 +22,7 @@ def show(run_id: str, store: str) -> None:
     later = f"see it later with: tracer-hooks report {run_id} --store {store}"
     try:
         command = [sys.executable, "-I", str(_CLOSING), json.dumps(sys.path), store, run_id]
-        closing = subprocess.run(  # noqa: S603 - our own script
+        closing = subprocess.run(
             command,
             stdin=subprocess.DEVNULL,
             capture_output=True,

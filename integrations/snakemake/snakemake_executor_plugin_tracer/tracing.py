@@ -9,11 +9,10 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from tracer_hooks.adapter import TaskCard, supervised
-
 from snakemake_executor_plugin_tracer import cards, handover
 from snakemake_executor_plugin_tracer.attempt import JobAttempt
 from snakemake_executor_plugin_tracer.complaints import complain, explain
+from tracer_hooks.adapter import TaskCard, supervised
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -102,7 +101,7 @@ class Tracing:
             with tempfile.TemporaryDirectory(prefix="tracer-hooks-") as folder:
                 card = TaskCard(run_id="trial", task_id="trial")
                 command = supervised(card, ["/bin/sh", "-c", "exit 7"], store=folder)
-                trial = subprocess.run(  # noqa: S603 - our own supervisor
+                trial = subprocess.run(
                     command,
                     stdin=subprocess.DEVNULL,
                     capture_output=True,
@@ -110,9 +109,11 @@ class Tracing:
                     check=False,
                 )
         except Exception as error:
-            complain("trial", f"the supervisor does not start, nothing is recorded ({explain(error)})")
+            complain(
+                "trial", f"the supervisor does not start, nothing is recorded ({explain(error)})"
+            )
             return False
-        if trial.returncode == 7:  # noqa: PLR2004 - what the command above exits with
+        if trial.returncode == 7:
             return True
         why = trial.stderr.decode(errors="replace").strip().splitlines()
         complain(
@@ -124,7 +125,7 @@ class Tracing:
 
     # -- the end ---------------------------------------------------------------------------------
 
-    def finish(self, _cancelled: bool = False) -> None:
+    def finish(self, cancelled: bool = False) -> None:
         """The executor has ended. Only the process that began the run has something to do."""
 
 
@@ -148,5 +149,3 @@ class RemoteTracing(Tracing):
     def submitted_at(self, _job: Any) -> float | None:
         """When the job, or its group, was handed to the cluster."""
         return self._received.submitted_at
-
-
