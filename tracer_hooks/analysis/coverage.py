@@ -38,14 +38,10 @@ def coverage(tables: Tables) -> dict[str, Any]:
     a = attempts(t)
     result = record(_totals(a))
     missing = {figure: result.pop(f"missing_{figure}") for figure in _FIGURES}
-    stored = record(
-        t["processes"]
-        .agg(process_rows=t["processes"].count())
-        .cross_join(t["tools"].agg(folded_process_count=t["tools"].folded_count.sum()))
-        .cross_join(t["readings"].agg(reading_rows=t["readings"].count()))
-    )
+    tools = t["tools"]
+    folded = record(tools.agg(folded_process_count=tools.folded_count.sum()))
     sources = _sources(a)
-    return {**result, **stored, "missing": missing, **sources, "degraded": _degraded(t["events"])}
+    return {**result, **folded, "missing": missing, **sources, "degraded": _degraded(t["events"])}
 
 
 def _totals(a: ir.Table) -> ir.Table:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import ibis
 import pandas as pd
@@ -11,13 +12,7 @@ import pyarrow as pa
 from tracer_hooks.store.schema import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import ibis.expr.types as ir
-
-# What an analysis takes: tables by the names of `store.schema.TABLES`. A pyarrow table is analysed
-# by DuckDB in memory, an Ibis table by the backend that it belongs to. A table may be absent.
-Tables: TypeAlias = "Mapping[str, pa.Table | ir.Table]"
 
 _NULLABLE = {
     pa.int32(): pd.Int32Dtype(),
@@ -26,24 +21,49 @@ _NULLABLE = {
 }
 
 
-class Relations(dict[str, "ir.Table"]):
-    """Tables that have their schema already: analyses can be chained without preparing twice."""
+class TableReader(Protocol):
+    """What hands out tables when they are needed: a `Store` is one."""
 
-    in_memory = True  # the data came as pyarrow tables
-    attempts: ir.Table | None = None  # see `attempts.attempts`
+    def table(self, name: str, run_id: str | None = None) -> pa.Table:
+        """The table `name`, with `run_id` as a column; only rows of that run, if one is given."""
+
+
+class Relations:
+    """The store's tables as Ibis relations, each prepared when it is first asked for."""
+
+    def __init__(self, source: Mapping[str, Any] | TableReader, run_id: str | None) -> None:
+        self._source = source
+        self._run_id = run_id
+        self._prepared: dict[str, ir.Table] = {}
+        self.in_memory = not isinstance(source, Mapping) or all(
+            isinstance(table, pa.Table) for table in source.values()
+        )
+        self.attempts: ir.Table | None = None  # see `attempts.attempts`
+
+    def __getitem__(self, name: str) -> ir.Table:
+        """The table `name` with all columns of its schema, `run_id` first.
+
+        A table that is absent is empty, a column that an older store lacks is null.
+        """
+        if name not in self._prepared:
+            raw = (
+                self._source.get(name)
+                if isinstance(self._source, Mapping)
+                else self._source.table(name, self._run_id)
+            )
+            self._prepared[name] = _relation(raw, name, self._run_id)
+        return self._prepared[name]
+
+
+# What an analysis takes: a store, or tables by the names of `store.schema.TABLES`. A pyarrow table
+# is analysed by DuckDB in memory, an Ibis table by the backend that it belongs to.
+Tables: TypeAlias = Mapping[str, Any] | TableReader | Relations
 
 
 def relations(tables: Tables, run_id: str | None = None) -> Relations:
-    """Every table of the schema as a relation with all its columns; rows of one run, if given.
-
-    A table that is absent is empty, a column that an older store lacks is null. `run_id` comes
-    first. `Relations` are returned as they are.
-    """
-    if isinstance(tables, Relations):
-        return tables
-    prepared = Relations({name: _relation(tables.get(name), name, run_id) for name in TABLES})
-    prepared.in_memory = all(isinstance(table, pa.Table) for table in tables.values())
-    return prepared
+    """The tables, prepared; only rows of one run, if given. `Relations` pass through as they are,
+    so that analyses can be chained without preparing twice."""
+    return tables if isinstance(tables, Relations) else Relations(tables, run_id)
 
 
 def frame(expression: ir.Table) -> pd.DataFrame:

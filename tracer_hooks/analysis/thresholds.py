@@ -51,7 +51,7 @@ THRESHOLDS: dict[str, Threshold] = {
         "Half: with the usual margin of a quarter the request could still be cut by a third.",
     ),
     "memory_idle_bytes": Threshold(
-        512 * 2**20, "bytes", "Less than 512 MiB rarely decides how many tasks fit on a host."
+        2**30, "bytes", "Less than 1 GiB rarely decides how many tasks fit on a host."
     ),
     "memory_tight": Threshold(
         0.9, "share of the memory asked for", "The next larger input would exceed the request."
