@@ -15,4 +15,4 @@ for file in "$@"; do
         dd if="$file" of="$copy" bs=4k oflag=dsync status=none
     cmp "$file" "$copy" >&2
 done
-(cd "$archive" && sha256sum -- *.bam) > "$sums"
+(cd "$archive" && sha256sum -- *.bam *.vcf) > "$sums"

@@ -39,10 +39,9 @@ def write_vcf(path, name, length, sample, snps):
 
 def write_depth(path, depth, window=1000):
     """Mean depth per window."""
-    rows = ["start\tmean_depth\n"]
-    for start in range(0, len(depth), window):
-        rows.append(f"{start}\t{depth[start : start + window].mean():.2f}\n")
-    Path(path).write_text("".join(rows))
+    means = {start: depth[start : start + window].mean() for start in range(0, len(depth), window)}
+    rows = [f"{start}\t{mean:.2f}\n" for start, mean in means.items()]
+    Path(path).write_text("start\tmean_depth\n" + "".join(rows))
 
 
 def main(inputs, output, sample, log, settings):

@@ -1,4 +1,4 @@
-"""Simulate paired reads of one isolate: errors follow the qualities, short fragments end in adapter."""
+"""Simulate paired reads of an isolate: errors follow qualities, short fragments end in adapter."""
 
 import gzip
 import zlib
