@@ -5,9 +5,12 @@ reading costs more (I/O counters, high-water marks) and is written down. Both ke
 the interval stretches until looking costs less than one per cent of one core.
 """
 
+import posix
 import time
 
-from tracer_hooks.supervisor.host import HostReadings
+from tracer_hooks.supervisor.brief import io_columns
+from tracer_hooks.supervisor.host import HostReadings, forks
+from tracer_hooks.supervisor.identifiers import escape
 from tracer_hooks.supervisor.memory import Memory
 from tracer_hooks.supervisor.procfs import Proc
 from tracer_hooks.supervisor.process import Image, Process
@@ -15,6 +18,10 @@ from tracer_hooks.supervisor.redact import redact_argv
 from tracer_hooks.supervisor.spool import Spool
 from tracer_hooks.supervisor.tree import Tree
 from tracer_hooks.supervisor.waits import WaitReader, WallSplit
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tracer_hooks.supervisor.record import Record
 
 _FIRST_TICK_S = 0.004
 _GROWTH = 1.5  # dense at the start, then ever less until the steady interval
@@ -25,7 +32,8 @@ _READING_S = 1.0
 _LONGEST_READING_S = 10.0
 _READINGS_PER_TASK = 600  # a long task is read less often, so that its record stays small
 _PROCESSES_IN_READING = 20
-_WORTH_A_ROW_CPU_S = 0.0005
+# A process costs at least this much to fork, run and reap: bounds how many went unseen.
+_LEAST_PROCESS_CPU_S = 0.0002
 
 
 class Observer:
@@ -73,6 +81,8 @@ class Observer:
         self._split_at = started
         self._split_cpu_s = 0.0
         self._split_waited_ns = 0
+        self.excluded = 0  # the canary's pid: it is no part of the task
+        self._forks_before = forks(proc)
         self.short_count = 0  # images that lived shorter than the interval
 
     def due(self) -> float:
@@ -96,11 +106,18 @@ class Observer:
             affordable = min(affordable, 0.05)  # the first half second may cost more: it is short
         self._next_tick = now + min(_LONGEST_TICK_S, max(self._tick_s, affordable))
 
+    def last_look(self, pid: int, now: float, command: "list[str]") -> None:
+        """The main process `pid` is a zombie and shows its final figures."""
+        self.tree.last_look(pid, now, command)
+
     def finish(self, now: float) -> "dict[str, object]":
         """The task has ended: the last lines, and all columns of `tasks` that were measured."""
-        user, system = self.totals.cpu(self.tree)  # type: ignore[attr-defined]
-        io = self.totals.io(self.tree)  # type: ignore[attr-defined]
-        reaped = self.totals.reaped(self.tree)  # type: ignore[attr-defined]
+        self.tree.scan([], now, False)  # who was reaped is in the totals and lives no longer
+        live = list(self.tree.live.values())
+        self.memory.end(self.totals.largest_bytes())  # type: ignore[attr-defined]
+        user, system = self.totals.cpu(live)  # type: ignore[attr-defined]
+        io = self.totals.io(live)  # type: ignore[attr-defined]
+        reaped = self.totals.reaped(live)  # type: ignore[attr-defined]
         self._split_up_to(now, user + system)
         self.tree.finish(now)
         self._write_images(self.tree.take_ended(), final=True)
@@ -121,14 +138,34 @@ class Observer:
                 "reading_count": self.tick_count,
             }
         )
-        columns.update(_io_columns(io))
+        columns.update(io_columns(io))
         columns.update(reaped)
+        columns.update(self._counts(user + system - named))
         return columns
+
+    def _counts(self, unattributed_s: float) -> "dict[str, object]":
+        """How many processes there were: those seen, and how many more there can have been.
+
+        Two bounds, and the smaller counts: what the host forked meanwhile, and what the CPU time
+        that no seen process accounts for can have paid for.
+        """
+        unseen = 0
+        if unattributed_s > _LEAST_PROCESS_CPU_S:
+            after = forks(self.proc)
+            if after is not None and self._forks_before is not None:
+                forked = after - self._forks_before - self.tree.seen_threads
+                unseen = max(0, min(forked, int(unattributed_s / _LEAST_PROCESS_CPU_S)))
+        return {
+            "process_count": self.tree.seen_count + unseen,
+            "process_count_source": "estimated",
+            "short_process_count": self.short_count + unseen,
+        }
 
     def _look(self, now: float) -> None:
         gap_s = now - self._last_tick
         self._last_tick = now
         self.tick_count += 1
+        self.tree.excluded = {self.excluded}
         self.tree.scan(self._roots(), now)  # type: ignore[operator]
         kinds = set()
         for process in self.tree.live.values():
@@ -141,12 +178,13 @@ class Observer:
         self.reading_count += 1
         tree = self.tree
         self.memory.look_back(tree)
-        busy = [p for p in tree.live.values() if p.changed]
+        live = list(tree.live.values())
+        busy = [p for p in live if p.changed]
         for process in busy:
             self._read_io(process)
             process.settle()
-        user, system = self.totals.cpu(tree)  # type: ignore[attr-defined]
-        io = self.totals.io(tree)  # type: ignore[attr-defined]
+        user, system = self.totals.cpu(live)  # type: ignore[attr-defined]
+        io = self.totals.io(live)  # type: ignore[attr-defined]
         self._split_up_to(now, user + system)
         self._write_images(tree.take_ended(), final=False)
         for process in busy:
@@ -159,7 +197,7 @@ class Observer:
             "cpu_unattributed_s": max(0.0, user + system - tree.own_cpu_s()),
         }  # type: dict[str, object]  # fmt: skip
         line.update(self.split.columns(now - self.started, self.waits.network_known))
-        line.update(_io_columns(io))
+        line.update(io_columns(io))
         line.update(
             {
                 "memory_bytes": self.memory.now_bytes, "memory_peak_bytes": self.memory.peak_bytes,
@@ -224,18 +262,32 @@ class Observer:
         self.spool.add(image.identity_line(self.since))
 
 
+def watch_command(record: "Record") -> Observer:
+    """The observer of a supervised command: its tree hangs from this process's children."""
+    proc, options = record.proc, record.options
+    me = posix.getpid()
+    host_path = "%s/@host.%s.jsonl" % (
+        record.spool.path.rpartition("/")[0], escape(record.host, 100),
+    )  # fmt: skip
+    observer = Observer(
+        proc,
+        record.spool,
+        record.totals,
+        lambda: proc.children(me, me) or [record.pid],
+        started=record.started,
+        since=record.since,
+        interval_s=options.interval_s,
+        argv_recorded=options.argv_recorded,
+        redact=options.redact,
+        host=HostReadings(proc, host_path, record.host),
+    )
+    own = proc.stat(me)
+    observer.tree.not_yet_stack = own.start_stack if own is not None else 0
+    return observer
+
+
 def _cpu_of(process: Process) -> float:
     return process.image.cpu_s
-
-
-def _io_columns(io: "tuple[int, int, int, int] | None") -> "dict[str, object]":
-    read_chars, write_chars, read_bytes, write_bytes = io or (None, None, None, None)
-    return {
-        "io_read_chars": read_chars,
-        "io_write_chars": write_chars,
-        "disk_read_bytes": read_bytes,
-        "disk_write_bytes": write_bytes,
-    }
 
 
 def _boot_time(monotonic: float) -> float:

@@ -30,28 +30,36 @@ def run(options: Options) -> int:
     complain = _Complaints(options.verbose)
     relay = SignalRelay(pid)
     record = None
+    ended = 0.0
     try:
         release_descriptors({failed_read, complain.fd})
+        ended = _ended(pid)
         from tracer_hooks.supervisor.record import Record
 
+        ended = ended or _ended(pid)  # it may have ended while we imported: keep the moment
         record = Record(options, pid, wall_start, started)
     except Exception as error:
         complain.about(error)
-    status = 0
-    try:
-        status = _supervise(pid, signals, relay, record, complain)
-    finally:
-        if record is not None:
-            try:
-                record.seal(status, relay, launch.failure_reason(failed_read))
-            except Exception as error:
-                complain.about(error)
-        relay.stop_canary()
+    status = _supervise(pid, signals, relay, record, complain)
+    ended = ended or time.monotonic()
+    if record is not None:
+        try:
+            record.seal(status, ended, relay.received, launch.failure_reason(failed_read))
+        except Exception as error:
+            complain.about(error)
+    relay.stop_canary()
     if status == LOST:  # as a shell says of a command that it lost
         return launch.NOT_FOUND
     if record is not None and record.problem:
         complain.say(record.problem)
     return shell_status(status)
+
+
+def _ended(pid: int) -> float:
+    """The moment, if the command has exited by now; 0 if not. It is not reaped."""
+    if posix.waitid(posix.P_PID, pid, posix.WEXITED | posix.WNOHANG | posix.WNOWAIT):
+        return time.monotonic()
+    return 0.0
 
 
 def _supervise(
@@ -108,7 +116,7 @@ def _reap(pid: int, relay: SignalRelay, record: "object") -> "int | None":
             continue
         if info.si_pid == pid and record is not None:
             try:
-                record.last_look(pid, time.monotonic(), relay.canary)  # type: ignore[attr-defined]
+                record.last_look(time.monotonic(), relay.canary)  # type: ignore[attr-defined]
             except Exception as error:
                 record.failed(error)  # type: ignore[attr-defined]
         _, status = posix.waitpid(info.si_pid, 0)

@@ -7,14 +7,22 @@ used itself, plus what that descendant has reaped: each process is counted in on
 
 import resource
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tracer_hooks.supervisor.process import Process
+
 from tracer_hooks.supervisor.procfs import Proc
-from tracer_hooks.supervisor.tree import Tree
 
 _NO_IO = (0, 0, 0, 0)
 
 
 class Totals:
-    """Totals since construction; construct before anything is reaped."""
+    """Totals since construction; construct before anything is reaped.
+
+    The methods take the live processes (`process.Process`) of the tree as last looked at.
+    """
 
     def __init__(self, proc: Proc) -> None:
         self._proc = proc
@@ -26,12 +34,12 @@ class Totals:
         ours = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         self._floor_bytes = max(ours, before.ru_maxrss) * 1024
 
-    def cpu(self, tree: Tree) -> "tuple[float, float]":
+    def cpu(self, live: "Iterable[Process]") -> "tuple[float, float]":
         """(user, system) CPU seconds of the whole tree up to now."""
         reaped = resource.getrusage(resource.RUSAGE_CHILDREN)
         user = reaped.ru_utime - self._before_user_s
         system = reaped.ru_stime - self._before_system_s
-        for process in tree.live.values():
+        for process in live:
             stat = process.stat
             own = process.cpu_s
             ticked = stat.cpu_s
@@ -40,23 +48,22 @@ class Totals:
             system += own - own_user + stat.reaped_system_s
         return user, system
 
-    def io(self, tree: Tree) -> "tuple[int, int, int, int] | None":
+    def io(self, live: "Iterable[Process]") -> "tuple[int, int, int, int] | None":
         """(rchar, wchar, read_bytes, write_bytes) of the whole tree; None if not permitted."""
         reaped = self._reaped_io()
         if reaped is None:
             return None
         # our own reading of the counters moves them by some bytes
         total = [max(0, now - before) for now, before in zip(reaped, self._io_before)]
-        for process in tree.live.values():
+        for process in live:
             if process.io_total is not None:
                 for place in range(4):
                     total[place] += process.io_total[place]
         return total[0], total[1], total[2], total[3]
 
-    def reaped(self, tree: Tree) -> "dict[str, object]":
+    def reaped(self, live: "Iterable[Process]") -> "dict[str, object]":
         """Further columns of `tasks` from the kernel's accounting of all that was reaped."""
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-        live = tree.live.values()
         return {
             "major_faults": usage.ru_majflt
             + sum([p.stat.major_faults + p.stat.reaped_major_faults for p in live]),
