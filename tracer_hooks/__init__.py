@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tracer_hooks.errors import TracerError, UsageError
-    from tracer_hooks.running import CompletedTask, report, run
+    from tracer_hooks.reading import report
+    from tracer_hooks.running import CompletedTask, run
     from tracer_hooks.store import Store
     from tracer_hooks.tracing import trace
     from tracer_hooks.version import __version__

@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, TypedDict
 
 from tracer_hooks.adapter import TaskCard
-from tracer_hooks.cli.quantities import parse_duration, parse_number, parse_size
 from tracer_hooks.errors import UsageError
+from tracer_hooks.quantities import parse_duration, parse_number, parse_size
 from tracer_hooks.supervisor import identifiers
 
 if TYPE_CHECKING:

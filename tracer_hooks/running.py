@@ -47,8 +47,10 @@ class CompletedTask:
             )
 
     def report(self) -> RunReport:
-        """The report of the run that this task belongs to. Raises TracerError if there is none."""
-        return report(self.run_id, self.store)
+        """What this task did; see RunReport. Raises TracerError if it has no record."""
+        from tracer_hooks.reading import task_report
+
+        return task_report(self.run_id, self.task_id, self.attempt, self.store)
 
 
 def run(
@@ -132,16 +134,3 @@ def _last_word(process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None
         process.wait(5)
     except subprocess.TimeoutExpired:
         process.kill()  # the command dies with its supervisor
-
-
-def report(run: str | None = None, store: str | os.PathLike[str] | None = None) -> RunReport:
-    """What a run's tasks did: frames of tasks, steps and tools, totals, findings, coverage.
-
-    `run` is an id, a unique prefix of one, or "latest" (the default). Raises TracerError if there
-    is no such run. In a notebook the result displays itself.
-    """
-    from tracer_hooks.analysis.summary import summarise
-    from tracer_hooks.store import Store
-
-    opened = Store(store)
-    return summarise(opened, opened.resolve(run or "latest"))

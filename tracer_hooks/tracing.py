@@ -124,10 +124,10 @@ class trace:  # noqa: N801  (reads as a verb: `with trace(...)`)
         return traced  # type: ignore[return-value]
 
     def report(self) -> RunReport:
-        """The report of the run that this task belongs to. Raises TracerError if there is none."""
-        from tracer_hooks.running import report
+        """What this task did; see RunReport. Raises TracerError if it has no record."""
+        from tracer_hooks.reading import task_report
 
-        return report(self.run_id, self.store)
+        return task_report(self.run_id, self.task_id, self.attempt, self.store)
 
 
 def _outcome(error: BaseException | None) -> tuple[str, int | None]:

@@ -17,6 +17,6 @@ def main() -> int:
         from tracer_hooks.cli import run
 
         run.main(argv[1:])
-    from tracer_hooks.cli import application
+    from tracer_hooks.cli.application import main as apply
 
-    return application.main(argv)
+    return apply(argv)

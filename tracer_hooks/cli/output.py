@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -23,16 +23,24 @@ def console(file: TextIO | None = None) -> Console:
     from rich.console import Console
 
     stream = file or sys.stdout
-    width = None if stream.isatty() or "COLUMNS" in os.environ else PIPED_WIDTH
-    return Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
+    if stream.isatty():
+        return Console(file=stream, highlight=False, markup=False, emoji=False)
+    width = None if "COLUMNS" in os.environ else PIPED_WIDTH
+    plain = cast("TextIO", _Trimmed(stream))
+    return Console(file=plain, width=width, highlight=False, markup=False, emoji=False)
 
 
-def printable(text: object) -> str:
-    """`text` as one line that is safe on a terminal: what does not print is shown escaped."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
-        for char in str(text)
-    )
+class _Trimmed:
+    """A stream that drops the blanks with which tables fill their last column."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return self._stream.write("\n".join(line.rstrip(" ") for line in text.split("\n")))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def write_whole(path: str, text: str) -> None:

@@ -78,6 +78,13 @@ def one_of(*choices: str) -> Callable[[str], str]:
     return convert
 
 
+def positive(text: str) -> int:
+    """A `type=` for argparse: a whole number, 1 or more."""
+    if not (text.isascii() and text.isdigit() and int(text[:18]) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+    return int(text[:18])
+
+
 def add_store(parser: argparse.ArgumentParser) -> None:
     """The `--store` option that every command which reads has."""
     parser.add_argument(

@@ -12,8 +12,8 @@ import os
 import sys
 from _json import encode_basestring_ascii  # json itself: 8 ms
 
-from tracer_hooks.cli.quantities import parse_duration, parse_number, parse_size
 from tracer_hooks.errors import UsageError
+from tracer_hooks.quantities import parse_duration, parse_number, parse_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,0 +1,24 @@
+"""The commands that come with the package, in the order of the help. `run` goes its own road."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracer_hooks.cli import compact, demo, doctor, report, runs, show
+
+if TYPE_CHECKING:
+    from tracer_hooks.cli.command import Command
+
+COMMANDS = (
+    runs.COMMAND,
+    report.COMMAND,
+    show.COMMAND,
+    compact.COMMAND,
+    doctor.COMMAND,
+    demo.COMMAND,
+)
+
+
+def commands() -> tuple[Command, ...]:
+    """Every built-in command but `run`."""
+    return COMMANDS
