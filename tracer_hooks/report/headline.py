@@ -52,7 +52,7 @@ def facts(report: RunReport) -> list[tuple[str, str]]:
         (duration(wall), "wall time"),
         (plural(totals["count"], "task"), ended(totals)),
         (lower_bound(totals, cpu_time(totals["cpu_s"])), "CPU time"),
-        (cores(_busy(report)), "cores busy"),
+        (cores(busy(report)), "cores busy"),
         (size(totals["memory_peak_bytes"]), "peak memory"),
         (f"{read} / {written}", "read / written"),
     ]
@@ -79,6 +79,7 @@ def lower_bound(row: Mapping[str, Any], text: str) -> str:
     return "≥" + text if 0 < row["cpu_measured_count"] < row["attempt_count"] else text
 
 
-def _busy(report: RunReport) -> float | None:
+def busy(report: RunReport) -> float | None:
+    """How many cores the run kept busy on average, over its own wall time."""
     wall, cpu = report.run["wall_s"], report.totals["cpu_s"]
     return cpu / wall if wall and cpu is not None else None

@@ -17,7 +17,7 @@ class Part:
 
 PARTS = (
     Part("cpu", "on CPU", "█", "green"),
-    Part("runnable", "ready, no core free", "▓", "yellow"),
+    Part("runnable", "ready, waiting for a core", "▓", "yellow"),
     Part("disk", "disk", "▒", "red"),
     Part("network", "network", "░", "magenta"),
     Part("idle", "idle", "·", "bright_black"),

@@ -35,21 +35,17 @@ def _ended(said: str) -> Callable[[Evidence], str]:
             for cause, one in (("oom", "out of memory"), ("timeout", "over the time limit"))
             if e[f"{cause}_count"]
         ]
-        text = f"{attempts} {said if e['attempt_count'] != 1 else said.replace('were', 'was')}"
+        text = f"{attempts} {said}"
         text += f" in {where}" if e["step_count"] else ""
         text += f" ({', '.join(causes)})" if causes else ""
         lasting = e["unrecovered_count"]
         if lasting:
             text += f", the last one for {plural(lasting, 'task')}"
         else:
-            text += ", made good by a later attempt"
-        return f"{text}. That took {_spent(e)}."
+            text += ", made good later"
+        return f"{text}: {duration(e['wall_s'])} of wall time, {duration(e['cpu_s'])} of CPU."
 
     return say
-
-
-def _spent(e: Evidence) -> str:
-    return f"{duration(e['wall_s'])} of wall time and {duration(e['cpu_s'])} of CPU"
 
 
 def _out_of_memory(e: Evidence) -> str:
@@ -114,8 +110,8 @@ def _hosts(e: Evidence) -> str:
 
 SENTENCES: dict[str, Callable[[Evidence], str]] = {
     "attempts_failed": _ended("failed"),
-    "attempts_lost": _ended("were lost"),
-    "attempts_cancelled": _ended("were cancelled"),
+    "attempts_lost": _ended("lost"),
+    "attempts_cancelled": _ended("cancelled"),
     "out_of_memory": _out_of_memory,
     "cores_unused": _cores,
     "blocked_on_disk": _waiting("disk", "was blocked on disk"),

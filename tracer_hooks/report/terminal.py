@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from tracer_hooks.analysis.tables import records
+from tracer_hooks.report.brief import summary_lines
 from tracer_hooks.report.headline import facts, lower_bound, outcome, title
 from tracer_hooks.report.layout import GAP, INDENT, MIN_WIDTH, Column, Page, bar
 from tracer_hooks.report.palette import PARTS, STATUS_STYLES
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
     from tracer_hooks.analysis.summary import RunReport
     from tracer_hooks.report.layout import Cell
+
+__all__ = ["render", "summary_lines"]
 
 MAX_STEPS = 15
 MAX_TASKS = 10

@@ -1,0 +1,152 @@
+"""The report for pull requests and notes: GitHub's Markdown, every name escaped."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import TYPE_CHECKING, Any
+
+from tracer_hooks.analysis.tables import records
+from tracer_hooks.report.headline import facts, lower_bound, outcome, title
+from tracer_hooks.report.palette import PARTS
+from tracer_hooks.report.provenance import how_we_know
+from tracer_hooks.report.sentences import sentence
+from tracer_hooks.report.text import fit
+from tracer_hooks.report.units import (
+    asked,
+    cores,
+    count,
+    cpu_time,
+    duration,
+    number,
+    percent,
+    size,
+    whole_percent,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tracer_hooks.analysis.summary import RunReport
+
+MAX_STEPS = 25
+MAX_TASKS = 10
+MAX_TOOLS = 15
+MAX_FINDINGS = 15
+_NAME = 80
+# What Markdown or GitHub would make something of: emphasis, code, links, tables, mathematics; an
+# underscore within a word, :emoji:, an address; and at the start a list, a rule, a heading.
+_SPECIAL = re.compile(
+    r"[\\`*\[\]|~$#!]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:(?=\w+:|//)|^[-+=>]|(?<=^\d)[.)]"
+)
+
+
+def render(report: RunReport, *, color: bool = False, width: int = 0) -> str:  # noqa: ARG001 - protocol
+    """Headings, tables and lists; no raw HTML of anybody's making."""
+    name, rest = title(report)
+    status = report.run["status"] or "status unknown"
+    lines = [
+        f"## {escaped(name)}: {escaped(status)}", "",
+        escaped(" · ".join([*rest, outcome(report)])), "",
+    ]  # fmt: skip
+    tiles = facts(report)
+    lines += _table([label for _, label in tiles], [[value for value, _ in tiles]], left=0)
+    if report.totals["count"]:
+        lines += _findings(report)
+        lines += ["### Where the time went", "", *_waits(report)]
+        lines += ["### Steps", "", *_steps(report)]
+        lines += ["### Costliest tasks", "", *_tasks(report)]
+        lines += ["### Tools", "", *_tools(report)]
+    lines += ["### How we know", "", *(f"- {escaped(line)}" for line in how_we_know(report))]
+    return "\n".join(lines) + "\n"
+
+
+def escaped(text: str) -> str:
+    """Text that Markdown shows as it is: in a paragraph, a list, a heading or a table's cell."""
+    return _SPECIAL.sub(lambda found: "\\" + found[0], html.escape(text, quote=False))
+
+
+def _findings(report: RunReport) -> list[str]:
+    lines = ["### What stands out", ""]
+    for finding in report.findings[:MAX_FINDINGS]:
+        subject, said = sentence(finding)
+        lines.append(f"- {f'**{escaped(subject)}**' if subject else ''}{escaped(said)}")
+    if not report.findings:
+        lines.append("Nothing beyond the usual.")
+    return [*lines, *_more(len(report.findings) - MAX_FINDINGS, "finding"), ""]
+
+
+def _waits(report: RunReport) -> list[str]:
+    rows = [
+        [fit(row["step"], _NAME), duration(row["wall_s"]),
+         *(whole_percent(row[f"{part.name}_share"]) for part in PARTS)]
+        for row in records(report.steps.head(MAX_STEPS))
+    ]  # fmt: skip
+    totals = report.totals
+    shares = [whole_percent(totals[f"{part.name}_share"]) for part in PARTS]
+    rows.append(["all", duration(totals["wall_s"]), *shares])
+    return _table(["step", "wall", *(part.title for part in PARTS)], rows)
+
+
+def _steps(report: RunReport) -> list[str]:
+    rows = [
+        [
+            fit(row["step"], _NAME), count(row["count"]), count(row["attempt_count"]),
+            duration(row["wall_s"]), lower_bound(row, cpu_time(row["cpu_s"])),
+            cores(row["cores_mean"]), asked(number(row["cpus_requested"])),
+            size(row["memory_peak_bytes"]), asked(size(row["memory_requested_bytes"])),
+            size(row["disk_read_bytes"]), size(row["disk_write_bytes"]),
+        ]
+        for row in records(report.steps.head(MAX_STEPS))
+    ]  # fmt: skip
+    titles = ["step", "tasks", "attempts", "wall", "CPU", "cores used", "cores asked",
+              "peak memory", "memory asked", "read", "written"]  # fmt: skip
+    return _table(titles, rows, more=_more(len(report.steps) - len(rows), "step"))
+
+
+def _tasks(report: RunReport) -> list[str]:
+    rows = [
+        [
+            fit(row["task_name"] or row["task_id"], _NAME), row["status"] or "unknown",
+            duration(row["wall_s"]), lower_bound(row, cpu_time(row["cpu_s"])),
+            cores(row["cores_mean"]), size(row["memory_peak_bytes"]),
+        ]
+        for row in records(report.by_task.head(MAX_TASKS))
+    ]  # fmt: skip
+    titles = ["task", "status", "wall", "CPU", "cores", "peak memory"]
+    return _table(titles, rows, left=2, more=_more(len(report.by_task) - len(rows), "task"))
+
+
+def _tools(report: RunReport) -> list[str]:
+    named = report.tools[report.tools["kind"] == "tool"]
+    rest = report.tools[report.tools["kind"] != "tool"]
+    shown = [*records(named.head(MAX_TOOLS)), *records(rest)]
+    rows: list[list[str]] = [
+        [
+            fit(row["tool"], _NAME) if row["kind"] == "tool" else "no named process",
+            count(row["count"]), duration(row["cpu_s"]), percent(row["cpu_share"]),
+            size(row["memory_peak_bytes"]),
+        ]
+        for row in shown
+    ]  # fmt: skip
+    titles = ["tool", "ran", "CPU", "share", "peak memory"]
+    return _table(titles, rows, more=_more(len(named) - MAX_TOOLS, "tool"))
+
+
+def _table(
+    titles: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    *,
+    left: int = 1,
+    more: Sequence[str] = (),
+) -> list[str]:
+    """A table whose first `left` columns are aligned left, the others right."""
+    rule = [":--" if place < left else "--:" for place in range(len(titles))]
+    body = [" | ".join(escaped(cell) for cell in row) for row in rows]
+    return [f"| {line} |" for line in (" | ".join(titles), " | ".join(rule), *body)] + [
+        *more, "",
+    ]  # fmt: skip
+
+
+def _more(rest: int, what: str) -> list[str]:
+    return ["", f"and {count(rest)} more {what}{'s' if rest != 1 else ''}"] if rest > 0 else []
