@@ -7,14 +7,11 @@ import ast
 import inspect
 import shlex
 import sys
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from tracer_hooks.cards import CardOptions, session_run_id
 from tracer_hooks.errors import TracerError, UsageError
 from tracer_hooks.tracing import trace
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _HELP = """\
 %%tracer [--run R] [--step S] [--task T] [--sample X] [--tag K=V]... [--cpus N] [--memory SIZE]
@@ -50,7 +47,8 @@ def load(shell: Any) -> None:
             return _run(shell, line, cell)
         except TracerError as error:
             # One line, as on the command line; the cell did not run.
-            error._render_traceback_ = lambda: [f"tracer-hooks: error: {error}"]  # type: ignore[attr-defined]
+            lines = [f"tracer-hooks: error: {error}"]
+            error._render_traceback_ = lambda: lines  # type: ignore[attr-defined]
             raise
 
     tracer.__doc__ = _HELP
@@ -111,7 +109,7 @@ def _compile(shell: Any, cell: str) -> tuple[Any, Any]:
     tree = ast.parse(source, name)
     last = None
     if tree.body and isinstance(tree.body[-1], ast.Expr) and not cell.rstrip().endswith(";"):
-        last = ast.Expression(tree.body.pop().value)  # type: ignore[attr-defined]
+        last = ast.Expression(tree.body.pop().value)
     flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     codes = [
         compile(part, name, mode, flags, dont_inherit=True) if part is not None else None
@@ -127,10 +125,9 @@ def _compile(shell: Any, cell: str) -> tuple[Any, Any]:
 
 def _display(cell_trace: trace) -> None:
     """Show what was recorded; a cell never fails because that did not work."""
-    show: Callable[[Any], Any]
-    from IPython.display import display as show  # type: ignore[no-redef,assignment]
+    from IPython.display import display
 
     try:
-        show(cell_trace.report())
+        display(cell_trace.report())  # type: ignore[no-untyped-call]
     except Exception as error:
         sys.stderr.write(f"tracer-hooks: no report of this cell: {error}\n")

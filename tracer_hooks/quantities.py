@@ -18,11 +18,14 @@ _TIME_UNITS = {
 }  # fmt: skip
 
 
+_TOO_MUCH = 1e18  # an EB, or more seconds than the sun has left: a slip of the pen
+
+
 def parse_size(text: str) -> int:
     """Bytes in `text`: `4G`, `512MiB`, `1.5GB`, `1000000`. Raises UsageError."""
     number, unit = _split(text.strip())
     factor = _SIZE_UNITS.get(unit.upper())
-    if number is None or factor is None:
+    if number is None or factor is None or number * factor >= _TOO_MUCH:
         raise UsageError(f"{text!r} is not a size: write 4G, 512MiB, 1.5GB or a number of bytes")
     return round(number * factor)
 
@@ -31,7 +34,7 @@ def parse_duration(text: str) -> float:
     """Seconds in `text`: `90`, `30m`, `1h30m`, `01:30:00`, `1-00:00:00`. Raises UsageError."""
     stripped = text.strip()
     seconds = _clock(stripped) if ":" in stripped or "-" in stripped else _units(stripped.lower())
-    if seconds is None:
+    if seconds is None or seconds >= _TOO_MUCH:
         raise UsageError(
             f"{text!r} is not a duration: "
             "write 90 (seconds), 30m, 1h30m, 2d, 01:30:00 or 1-00:00:00"
@@ -45,7 +48,7 @@ def parse_number(text: str) -> float:
         value = float(text)
     except ValueError:
         value = -1.0
-    if not 0 <= value < 1e18:
+    if not 0 <= value < _TOO_MUCH:
         raise UsageError(f"{text!r} is not a number that makes sense here: write 1, 4 or 0.5")
     return value
 
