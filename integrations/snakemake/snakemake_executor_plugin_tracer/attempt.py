@@ -25,7 +25,6 @@ class JobAttempt:
     def __init__(self, tracing: Tracing, job: Any) -> None:
         self.tracing = tracing
         self.job = job
-        self.benchmarked = job.benchmark is not None
         self._commands = 0
 
     def observes(self, piped: bool) -> bool:

@@ -71,6 +71,8 @@ def tags(job: Any, resources: dict[str, Any], jobid: int | None) -> dict[str, st
     found = {"kind": kind(job)}
     if jobid is not None:
         found["jobid"] = str(jobid)
+    if job.is_service:  # Snakemake ends it when nobody needs it any more: cancelled is its success
+        found["service"] = "true"
     for key, value in (job.wildcards_dict or {}).items():
         found[f"wildcard.{key}"] = str(value)
     for key, value in resources.items():

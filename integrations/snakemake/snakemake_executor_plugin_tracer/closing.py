@@ -17,9 +17,8 @@ def main(search_path: str, store_path: str, run_id: str) -> int:
     # process could import, it can import too.
     sys.path[:] = json.loads(search_path)
     try:
-        from tracer_hooks.report.terminal import summary_lines
-
         from tracer_hooks.analysis.summary import summarise
+        from tracer_hooks.report.terminal import summary_lines
         from tracer_hooks.store import Store
         from tracer_hooks.store.schema import TABLES
 

@@ -53,7 +53,12 @@ def _shell() -> list[str]:
     module = import_module("snakemake.shell")
     if not hasattr(getattr(module, "sp", None), "Popen"):
         return ["shell: sp.Popen"]
-    return [] if {"sp", "Popen"} <= _names(module.shell.__new__) else ["shell: a use of sp.Popen"]
+    used = _names(module.shell.__new__)
+    missing = [] if {"sp", "Popen"} <= used else ["shell: a use of sp.Popen"]
+    benchmarked = getattr(import_module("snakemake.benchmark"), "benchmarked", None)
+    if "benchmarked" not in used or not _takes(benchmarked, ("pid",)):
+        missing.append("shell: a use of benchmarked(pid)")
+    return missing
 
 
 def _jobs() -> list[str]:

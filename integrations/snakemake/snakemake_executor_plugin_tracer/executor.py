@@ -6,7 +6,7 @@ from typing import Any
 
 from snakemake.executors import local as stock
 
-from snakemake_executor_plugin_tracer import compatibility, shell_handover
+from snakemake_executor_plugin_tracer import benchmark_handover, compatibility, shell_handover
 from snakemake_executor_plugin_tracer.common import NO_INNER
 from snakemake_executor_plugin_tracer.complaints import complain, explain
 from snakemake_executor_plugin_tracer.inner import (
@@ -59,6 +59,7 @@ def _tracing(workflow: Any, settings: ExecutorSettings) -> RunTracing | None:
             return None
         tracing = RunTracing(workflow, settings)
         shell_handover.install()
+        benchmark_handover.install()
     except Exception as error:
         complain("start", f"nothing is recorded ({explain(error)})")
         return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from snakemake_executor_plugin_tracer import compatibility, shell_handover
+from snakemake_executor_plugin_tracer import benchmark_handover, compatibility, shell_handover
 from snakemake_executor_plugin_tracer.complaints import complain, explain
 from snakemake_executor_plugin_tracer.tracing import RemoteTracing
 
@@ -29,5 +29,6 @@ def trace_this_process(received: Handover) -> None:
         tracing = RemoteTracing(received)
         stock.Executor = type("Executor", (TracedLocalExecutor,), {"tracing": tracing})
         shell_handover.install()
+        benchmark_handover.install()
     except Exception as error:
         complain("remote", f"this remote job runs without being observed ({explain(error)})")

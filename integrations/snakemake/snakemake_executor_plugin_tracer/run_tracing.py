@@ -7,7 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from snakemake_executor_plugin_tracer import cards, shell_handover, summary
+from snakemake_executor_plugin_tracer import benchmark_handover, cards, shell_handover, summary
 from snakemake_executor_plugin_tracer.complaints import complain, explain
 from snakemake_executor_plugin_tracer.handover import Handover
 from snakemake_executor_plugin_tracer.tracing import Tracing
@@ -88,7 +88,7 @@ class RunTracing(Tracing):
         if self._finished:
             return
         self._finished = True
-        for undo in (*self.at_end, shell_handover.remove):
+        for undo in (*self.at_end, shell_handover.remove, benchmark_handover.remove):
             _quietly(undo)
         record = self._record
         if record is None:

@@ -13,10 +13,7 @@ from typing import Any
 
 from snakemake_executor_plugin_tracer.complaints import complain, explain
 from snakemake_executor_plugin_tracer.current_attempt import current_attempt
-from snakemake_executor_plugin_tracer.supervised_process import (
-    BenchmarkedProcess,
-    SupervisedProcess,
-)
+from snakemake_executor_plugin_tracer.supervised_process import SupervisedProcess
 
 
 class _Subprocess:
@@ -50,8 +47,7 @@ def _start_supervised(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     kwargs["shell"] = False
     if kwargs.get("env") is not None:
         kwargs["env"] = attempt.tracing.task_environment(kwargs["env"])
-    process = SupervisedProcess(argv, **kwargs)
-    return BenchmarkedProcess(process) if attempt.benchmarked else process
+    return SupervisedProcess(argv, **kwargs)
 
 
 def install() -> None:

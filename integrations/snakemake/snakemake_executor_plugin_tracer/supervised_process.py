@@ -1,9 +1,4 @@
-"""A shell command under the supervisor, for code that expects the shell command itself.
-
-Snakemake keeps the `Popen` object of a running job for three things: to wait for it, to kill it
-when another member of its pipe group failed, and to measure it for `benchmark:`. Waiting needs
-nothing from us; the other two mean the command, not the supervisor in front of it.
-"""
+"""A shell command under the supervisor, for code that expects the shell command itself."""
 
 from __future__ import annotations
 
@@ -20,42 +15,32 @@ _PATIENCE_S = 2.0  # the supervisor launches its command within milliseconds, on
 
 
 class SupervisedProcess(subprocess.Popen[Any]):
-    """A supervisor and the command it runs. A signal for the command goes to the command."""
+    """A supervisor and the command it runs, as `shell()` keeps it while a job runs."""
 
     def kill(self) -> None:
-        """SIGKILL the command, so that the supervisor lives to record it."""
-        command = command_of(self.pid)
-        if command is None or self.poll() is not None:
-            super().kill()
-            return
+        """SIGKILL the command, so that the supervisor lives to record it.
+
+        Snakemake kills the members of a pipe group when one of them has failed.
+        """
+        command = None if self.poll() is not None else command_of(self.pid)
         try:
-            os.kill(command, signal.SIGKILL)
+            if command is not None:
+                os.kill(command, signal.SIGKILL)
+                return
         except OSError:
-            super().kill()
+            pass
+        super().kill()
 
 
-class BenchmarkedProcess:
-    """A supervised process whose `pid` is the command's, all else is the process's own."""
-
-    def __init__(self, process: SupervisedProcess) -> None:
-        self._process = process
-        self.pid = wait_for_command(process)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._process, name)
-
-
-def wait_for_command(process: SupervisedProcess) -> int:
-    """The pid of the command as soon as there is one; the supervisor's own where there is none."""
+def wait_for_command(pid: int) -> int:
+    """The pid of what the supervisor `pid` runs, as soon as it does; else `pid`."""
     deadline = time.monotonic() + _PATIENCE_S
-    while time.monotonic() < deadline and _exists(process.pid):
-        command = command_of(process.pid)
+    while time.monotonic() < deadline and _is_supervisor(pid):
+        command = command_of(pid)
         if command is not None:
             return command
-        if not _is_supervisor(process.pid):
-            break
         time.sleep(0.001)
-    return process.pid
+    return pid
 
 
 def command_of(pid: int) -> int | None:
@@ -69,12 +54,8 @@ def command_of(pid: int) -> int | None:
 
 
 def _is_supervisor(pid: int) -> bool:
-    """False for a command that the supervisor has made way for, because it could not observe."""
+    """False for one that has ended, or made way for its command because it cannot observe."""
     try:
         return os.fsencode(SUPERVISOR) in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
         return False
-
-
-def _exists(pid: int) -> bool:
-    return Path(f"/proc/{pid}").exists()
