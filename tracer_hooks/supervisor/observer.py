@@ -81,7 +81,6 @@ class Observer:
         self._split_at = started
         self._split_cpu_s = 0.0
         self._split_waited_ns = 0
-        self.excluded = 0  # the canary's pid: it is no part of the task
         self._forks_before = forks(proc)
         self.short_count = 0  # images that lived shorter than the interval
 
@@ -105,6 +104,11 @@ class Observer:
         if now - self.started < 0.5:
             affordable = min(affordable, 0.05)  # the first half second may cost more: it is short
         self._next_tick = now + min(_LONGEST_TICK_S, max(self._tick_s, affordable))
+
+    def read_now(self, now: float) -> None:
+        """Look and take a reading, due or not."""
+        self._look(now)
+        self._read(now)
 
     def last_look(self, pid: int, now: float, command: "list[str]") -> None:
         """The main process `pid` is a zombie and shows its final figures."""
@@ -152,9 +156,10 @@ class Observer:
         unseen = 0
         if unattributed_s > _LEAST_PROCESS_CPU_S:
             after = forks(self.proc)
+            unseen_s = max(0.0, unattributed_s - self.tree.last_slices_s)
             if after is not None and self._forks_before is not None:
                 forked = after - self._forks_before - self.tree.seen_threads
-                unseen = max(0, min(forked, int(unattributed_s / _LEAST_PROCESS_CPU_S)))
+                unseen = max(0, min(forked, int(unseen_s / _LEAST_PROCESS_CPU_S)))
         return {
             "process_count": self.tree.seen_count + unseen,
             "process_count_source": "estimated",
@@ -165,7 +170,6 @@ class Observer:
         gap_s = now - self._last_tick
         self._last_tick = now
         self.tick_count += 1
-        self.tree.excluded = {self.excluded}
         self.tree.scan(self._roots(), now)  # type: ignore[operator]
         kinds = set()
         for process in self.tree.live.values():
@@ -262,18 +266,20 @@ class Observer:
         self.spool.add(image.identity_line(self.since))
 
 
-def watch_command(record: "Record") -> Observer:
-    """The observer of a supervised command: its tree hangs from this process's children."""
+def watch(record: "Record") -> Observer:
+    """The observer of a record: in `run` mode the tree hangs from this process's children, in
+    `attach` mode from the process that was named."""
     proc, options = record.proc, record.options
     me = posix.getpid()
     host_path = "%s/@host.%s.jsonl" % (
         record.spool.path.rpartition("/")[0], escape(record.host, 100),
     )  # fmt: skip
+    attached = options.mode == "attach"
     observer = Observer(
         proc,
         record.spool,
         record.totals,
-        lambda: proc.children(me, me) or [record.pid],
+        (lambda: [record.pid]) if attached else (lambda: proc.children(me, me) or [record.pid]),
         started=record.started,
         since=record.since,
         interval_s=options.interval_s,
@@ -281,8 +287,11 @@ def watch_command(record: "Record") -> Observer:
         redact=options.redact,
         host=HostReadings(proc, host_path, record.host),
     )
-    own = proc.stat(me)
-    observer.tree.not_yet_stack = own.start_stack if own is not None else 0
+    if attached:
+        record.totals.follow(observer.tree)  # type: ignore[union-attr]
+    else:
+        own = proc.stat(me)
+        observer.tree.not_yet_stack = own.start_stack if own is not None else 0
     return observer
 
 

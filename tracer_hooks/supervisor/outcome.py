@@ -7,6 +7,8 @@ _CANCELLING = (1, 2, 15)  # SIGHUP, SIGINT, SIGTERM from outside
 
 def outcome(status: int, received: "list[int]") -> "dict[str, object]":
     """status, exit_code, signal and failure_cause; `received` are signals sent to the task."""
+    if status < 0:  # somebody else reaped it
+        return {"status": "failed", "exit_code": None, "signal": None, "failure_cause": "unknown"}
     signal = posix.WTERMSIG(status) if posix.WIFSIGNALED(status) else None
     code = None if signal is not None else posix.WEXITSTATUS(status)
     if code == 0:

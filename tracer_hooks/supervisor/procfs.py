@@ -101,9 +101,9 @@ class Proc:
         except (ValueError, IndexError):
             return None
 
-    def high_water_bytes(self, pid: int) -> "int | None":
+    def high_water_bytes(self, pid: "int | str") -> "int | None":
         """The kernel's own peak of the process's resident memory since its last exec (VmHWM)."""
-        raw = self.read("%d/status" % pid)
+        raw = self.read("%s/status" % pid)
         if not raw:
             return None
         begin = raw.find(b"\nVmHWM:")

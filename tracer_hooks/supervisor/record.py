@@ -12,10 +12,13 @@ from tracer_hooks.supervisor import identifiers
 from tracer_hooks.supervisor.jsonl import Raw
 from tracer_hooks.supervisor.observer_identity import observer_identity
 from tracer_hooks.supervisor.options import Options
-from tracer_hooks.supervisor.outcome import outcome
 from tracer_hooks.supervisor.procfs import Proc
 from tracer_hooks.supervisor.spool import Spool
 from tracer_hooks.supervisor.totals import Totals
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tracer_hooks.supervisor.attach import AttachedTotals
 
 _FIRST_TICK_S = 0.005
 _MAX_RECORDED_WORDS = 200
@@ -27,13 +30,20 @@ class Record:
     `started` is monotonic, `wall_start` the same moment in UNIX time.
     """
 
-    def __init__(self, options: Options, pid: int, wall_start: float, started: float) -> None:
+    def __init__(
+        self,
+        options: Options,
+        pid: int,
+        wall_start: float,
+        started: float,
+        totals: "Totals | AttachedTotals | None" = None,
+    ) -> None:
         self.options = options
         self.pid = pid
         self.started = started
         self.since = wall_start - started
         self.proc = Proc()
-        self.totals = Totals(self.proc)
+        self.totals = Totals(self.proc) if totals is None else totals
         self.host = posix.uname().nodename
         tail = identifiers.unique(self.host)
         path = identifiers.spool_path(
@@ -62,12 +72,17 @@ class Record:
     def tick(self, now: float, canary: int) -> None:
         """Look at the tree."""
         if self._observer is None:
-            from tracer_hooks.supervisor.observer import watch_command
+            from tracer_hooks.supervisor.observer import watch
 
-            self._observer = watch_command(self)
+            self._observer = watch(self)
             now = time.monotonic()
-        self._observer.excluded = canary  # type: ignore[attr-defined]
+        self._observer.tree.excluded.add(canary)  # type: ignore[attr-defined]
         self._observer.tick(now)  # type: ignore[attr-defined]
+
+    def read_now(self, now: float) -> None:
+        """Look at the tree and take a reading whether or not one is due."""
+        if self._observer is not None and not self._broken:
+            self._observer.read_now(now)  # type: ignore[attr-defined]
 
     def last_look(self, now: float, canary: int) -> None:
         """The command is a zombie: its own figures are final and can be read for the last time."""
@@ -78,7 +93,7 @@ class Record:
 
             self._zombie = Zombie(self.proc, self.pid)
             return
-        self._observer.excluded = canary  # type: ignore[attr-defined]
+        self._observer.tree.excluded.add(canary)  # type: ignore[attr-defined]
         self._observer.last_look(self.pid, now, self.options.command)  # type: ignore[attr-defined]
 
     def failed(self, error: BaseException) -> None:
@@ -90,13 +105,15 @@ class Record:
         """Say in the record what could not be observed."""
         self._event("degraded", {"what": what, "why": why})
 
-    def seal(self, status: int, now: float, received: "list[int]", exec_errno: int) -> None:
-        """Write the last line. The command was reaped with wait status `status`, it ended `now`."""
+    def seal(
+        self, ended: "dict[str, object]", now: float, received: "list[int]" = (), exec_errno: int = 0  # type: ignore[assignment]
+    ) -> None:
+        """Write the last line: how it `ended` (see `outcome`) at the monotonic time `now`."""
         wall_s = now - self.started
         line = {
             "t": "sealed", "ended_at": now + self.since, "wall_s": wall_s,
         }  # type: dict[str, object]  # fmt: skip
-        line.update(outcome(status, received))
+        line.update(ended)
         try:
             line.update(self._columns(now))
         except Exception as error:  # the outcome is known and will be told
@@ -111,7 +128,8 @@ class Record:
             self._event("signal", {"signal": number})
         usage = resource.getrusage(resource.RUSAGE_SELF)
         line["observer_cpu_s"] = usage.ru_utime + usage.ru_stime
-        line["observer_memory_bytes"] = usage.ru_maxrss * 1024
+        # not ru_maxrss, which begins at the size of whoever forked us
+        line["observer_memory_bytes"] = self.proc.high_water_bytes("self")
         self.spool.add(line)
         self.spool.flush()
         self.spool.close()

@@ -44,7 +44,10 @@ def run(options: Options) -> int:
     ended = ended or time.monotonic()
     if record is not None:
         try:
-            record.seal(status, ended, relay.received, launch.failure_reason(failed_read))
+            from tracer_hooks.supervisor.outcome import outcome
+
+            reason = launch.failure_reason(failed_read)
+            record.seal(outcome(status, relay.received), ended, relay.received, reason)
         except Exception as error:
             complain.about(error)
     relay.stop_canary()

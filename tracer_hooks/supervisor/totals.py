@@ -31,8 +31,8 @@ class Totals:
         self._io_before = self._reaped_io() or _NO_IO
         # A forked child starts with our pages, so a peak up to here says nothing of the command;
         # nor does that of children from before we were exec'd.
-        ours = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        self._floor_bytes = max(ours, before.ru_maxrss) * 1024
+        ours = proc.high_water_bytes("self") or 0
+        self._floor_bytes = max(ours, before.ru_maxrss * 1024)
 
     def cpu(self, live: "Iterable[Process]") -> "tuple[float, float]":
         """(user, system) CPU seconds of the whole tree up to now."""

@@ -35,6 +35,10 @@ class Tree:
         self.threads_peak = 0
         self.excluded = set()  # type: set[int]
         self.not_yet_stack = 0  # a process with this stack is ours still, it has yet to exec
+        self.on_end = None  # type: object  # called with each process that ended
+        # CPU that processes may have used between our last look at them and their end
+        self.last_slices_s = 0.0
+        self._scanned = 0.0
         self._boot_offset_s = boot_offset_s  # monotonic minus time since boot
         self._open_files_left = _allowed_files() - 64
 
@@ -58,6 +62,7 @@ class Tree:
             if process is not None:
                 self._look(process, list(process.threads), now, look_at_waits, found)
                 threads += len(process.threads)
+        self._scanned = now
         self.threads_now = threads
         if threads > self.threads_peak:
             self.threads_peak = threads
@@ -218,6 +223,11 @@ class Tree:
         process.settle()
         process.image.ended = now
         self.ended_cpu_s += process.cpu_s
+        if process.stat.state != b"Z":
+            gap_s = (now - self._scanned) * max(1, process.stat.threads)
+            self.last_slices_s += min(gap_s, 2 * process.cpu_s)
+        if self.on_end is not None:
+            self.on_end(process)  # type: ignore[operator]
         parent = self.live.get(process.stat.ppid)
         if parent is not None and process.io_total is not None:
             parent.reaped_io = tuple(map(sum, zip(parent.reaped_io, process.io_total)))  # type: ignore[assignment]
