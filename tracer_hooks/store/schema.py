@@ -51,9 +51,7 @@ TABLES: dict[str, pa.Schema] = {
         signal=pa.int32(),
         failure_cause=pa.string(),
         **_many(pa.float64(), "cpu_user_s cpu_system_s cpu_s cpu_unattributed_s"),
-        **_many(
-            pa.float64(), "wall_cpu_s wall_runnable_s wall_disk_s wall_network_s wall_idle_s"
-        ),
+        **_many(pa.float64(), "wall_cpu_s wall_runnable_s wall_disk_s wall_network_s wall_idle_s"),
         **_many(pa.int64(), "memory_peak_bytes memory_mean_bytes"),
         memory_source=pa.string(),
         **_many(pa.int64(), "disk_read_bytes disk_write_bytes io_read_chars io_write_chars"),
@@ -102,9 +100,7 @@ TABLES: dict[str, pa.Schema] = {
         at=_TIME,
         elapsed_s=pa.float64(),
         **_many(pa.float64(), "cpu_user_s cpu_system_s cpu_s"),
-        **_many(
-            pa.float64(), "wall_cpu_s wall_runnable_s wall_disk_s wall_network_s wall_idle_s"
-        ),
+        **_many(pa.float64(), "wall_cpu_s wall_runnable_s wall_disk_s wall_network_s wall_idle_s"),
         memory_bytes=pa.int64(),
         **_many(pa.int64(), "disk_read_bytes disk_write_bytes io_read_chars io_write_chars"),
         **_many(pa.int64(), "network_rx_bytes network_tx_bytes"),

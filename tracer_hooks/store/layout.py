@@ -1,0 +1,154 @@
+"""Where things lie in a store's folder. The only module that knows.
+
+    <store>/spool/<run>/<task>.<attempt>.<unique>.jsonl      written by supervisors and adapters
+    <store>/<table>/run_id=<run>/part-<hash>.parquet         written by ingest and compaction
+
+A name that starts with a dot is being written; a spool that ends in `.unreadable` was set aside
+because nothing in it can be read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from tracer_hooks.store.text import clean
+from tracer_hooks.supervisor.identifiers import MAX_RUN_ID, escape, unescape
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SUFFIX = ".jsonl"
+UNREADABLE = ".unreadable"
+_PARTITION = "run_id="
+_MAX_PARTITION = 240  # with `run_id=` it stays below NAME_MAX (255)
+# What identifiers.escape can produce, and the @ of the files that belong to the run as a whole.
+_STEM = re.compile(r"[A-Za-z0-9_\-.+,%~@]+")
+
+Kind = Literal["attempt", "run", "host"]
+
+
+@dataclass(frozen=True)
+class SpoolFile:
+    """A spool as the folder shows it; `size` in bytes, `mtime` in UNIX seconds."""
+
+    path: Path
+    stem: str
+    kind: Kind
+    size: int
+    mtime: float
+
+
+class Layout:
+    """The paths of one store."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.spools = root / "spool"
+
+    def spool_folders(self) -> dict[str, list[Path]]:
+        """The spool folders of every run that has one, by run id."""
+        folders: dict[str, list[Path]] = {}
+        for path in _folders(self.spools):
+            folders.setdefault(stored_run_id(path.name), []).append(path)
+        return folders
+
+    def partition(self, table: str, run_id: str) -> Path:
+        """The folder of one run's parts of one table."""
+        return self.root / table / (_PARTITION + escape(run_id, _MAX_PARTITION))
+
+    def partitions(self, table: str) -> dict[str, Path]:
+        """The folders of a table's parts, by run id."""
+        return {
+            unescape(path.name[len(_PARTITION) :]): path
+            for path in _folders(self.root / table)
+            if path.name.startswith(_PARTITION)
+        }
+
+
+def run_id_of(given: str) -> str:
+    """The id under which the store keeps a run that an adapter or a user calls `given`."""
+    return stored_run_id(escape(given, MAX_RUN_ID))
+
+
+def stored_run_id(folder: str) -> str:
+    """The run id that a spool folder's name stands for: valid text, not too long for a partition.
+
+    For every name of ordinary length this is what the adapter gave.
+    """
+    text = clean(unescape(folder))
+    if _escaped_length(text) <= _MAX_PARTITION:
+        return text
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    head = text
+    while _escaped_length(head) > _MAX_PARTITION - 17:
+        head = head[:-1]
+    return f"{head}~{digest}"
+
+
+def spool_files(folder: Path) -> list[SpoolFile]:
+    """The spools in a run's folder, by name; none if the folder is gone."""
+    found = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                stem = entry.name.removesuffix(SUFFIX)
+                if stem == entry.name or not _STEM.fullmatch(stem):
+                    continue
+                try:
+                    stat = entry.stat()
+                except FileNotFoundError:  # ingested meanwhile
+                    continue
+                found.append(
+                    SpoolFile(folder / entry.name, stem, _kind(stem), stat.st_size, stat.st_mtime)
+                )
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return sorted(found, key=lambda file: file.stem)
+
+
+def part_paths(folder: Path) -> list[Path]:
+    """The parts in a partition, by name.
+
+    One listing may miss a part that compaction publishes and also the parts that it then deletes.
+    What was published before a deletion is in every listing that begins later, so two listings in
+    a row that agree have missed nothing.
+    """
+    before = _part_names(folder)
+    for _ in range(50):
+        after = _part_names(folder)
+        if after == before:
+            break
+        before = after
+    return [folder / name for name in before]
+
+
+def _part_names(folder: Path) -> list[str]:
+    try:
+        names = [path.name for path in folder.iterdir()]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return sorted(n for n in names if n.endswith(".parquet") and not n.startswith("."))
+
+
+def _folders(root: Path) -> list[Path]:
+    try:
+        with os.scandir(root) as entries:
+            return sorted(
+                root / e.name for e in entries if e.is_dir() and not e.name.startswith(".")
+            )
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _kind(stem: str) -> Kind:
+    if stem.startswith("@run."):
+        return "run"
+    return "host" if stem.startswith("@host.") else "attempt"
+
+
+def _escaped_length(text: str) -> int:
+    return len(escape(text, 1 << 30))

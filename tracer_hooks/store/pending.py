@@ -1,0 +1,156 @@
+"""Pending spools: what ingest takes, and what a reader sees of those that wait."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from tracer_hooks.store.layout import Layout, SpoolFile, spool_files
+from tracer_hooks.store.liveness import State, attempt_state, pid_is_gone, run_state
+from tracer_hooks.store.rows import Rows
+from tracer_hooks.store.schema import TABLES
+from tracer_hooks.store.spool import (
+    Spool,
+    looks_sealed,
+    parse_ends,
+    parse_spool,
+    read_bytes,
+    read_spool,
+)
+
+if TYPE_CHECKING:
+    from tracer_hooks.tools import ToolRules
+
+Warn = Callable[[str], None]
+_GRACE_S = 60.0
+
+
+def read_attempt(file: SpoolFile, *, only_final: bool) -> tuple[Spool, State] | None:
+    """An attempt's spool and its state; None if it is gone.
+
+    With `only_final` a spool that may still be written is read no further than its ends.
+    """
+    data = read_bytes(file)
+    if data is None:
+        return None
+    if looks_sealed(data):
+        spool = parse_spool(file, data)
+        if spool.sealed:
+            return spool, "sealed"
+    ends = parse_ends(file, data)
+    state = attempt_state(ends)
+    if only_final and state in ("running", "lost"):
+        return ends, state
+    if state == "abandoned":
+        # Read after the writer was seen to be gone: what is there now is all there will ever be.
+        data = read_bytes(file)
+        if data is None:
+            return None
+    spool = parse_spool(file, data)
+    return spool, "sealed" if spool.sealed else state
+
+
+def never_started(file: SpoolFile) -> bool:
+    """The writer that is named in the file's name, of which nothing can be read, is gone."""
+    age = time.time() - file.mtime
+    host, pid, _ = [*file.stem.rsplit("-", 2), "", ""][:3]
+    here = host.endswith("." + os.uname().nodename) and pid.isdecimal()
+    return age > _GRACE_S and here and pid_is_gone(int(pid))
+
+
+def garbage_warning(spool: Spool) -> str:
+    """One line about the lines of a spool that could not be read."""
+    count = spool.garbage_lines
+    lines = "1 line" if count == 1 else f"{count} lines"
+    return f"{spool.file.path}: {lines} could not be read and were skipped"
+
+
+def newer_warning(spool: Spool) -> str:
+    """One line about a spool of a later format."""
+    return f"{spool.file.path} was written by a newer tracer-hooks and is left: upgrade to read it"
+
+
+@dataclass
+class _Known:
+    """Rows of spools that will not change any more."""
+
+    files: set[SpoolFile]
+    tables: dict[str, pa.Table]
+
+
+class PendingReader:
+    """Reads what waits in the spool folders; what is sealed is parsed once and remembered."""
+
+    def __init__(self, layout: Layout, rules: ToolRules, warn: Warn) -> None:
+        self._layout = layout
+        self._rules = rules
+        self._warn = warn
+        self._known: dict[str, _Known] = {}
+
+    def tables(self, run_id: str) -> dict[str, pa.Table]:
+        """The rows of a run that are not ingested, by table; no table where there are none."""
+        files = [
+            file
+            for folder in self._layout.spool_folders().get(run_id, [])
+            for file in spool_files(folder)
+        ]
+        known = self._known.get(run_id)
+        if known is None or not known.files <= set(files):
+            known = _Known(set(), {})
+        if not files:
+            self._known.pop(run_id, None)
+            return {}
+        final, changing = Rows(self._rules), Rows(self._rules)
+        finished = set()
+        last_activity = max(file.mtime for file in files)
+        for file in files:
+            if file not in known.files and self._add(file, final, changing, last_activity):
+                finished.add(file)
+        if finished:
+            merged = _merge(known.tables, final.tables())
+            known = _Known(known.files | finished, merged)
+        self._known[run_id] = known
+        return _merge(known.tables, changing.tables())
+
+    def _add(self, file: SpoolFile, final: Rows, changing: Rows, last_activity: float) -> bool:
+        """Add a spool's rows where they belong; True if they are final."""
+        if file.kind == "attempt":
+            found = read_attempt(file, only_final=False)
+            if found is None or not self._readable(found[0]):
+                return False
+            spool, state = found
+            rows = final if state == "sealed" else changing
+            rows.add_attempt(spool, "running" if state == "running" else "lost")
+            return state == "sealed"
+        record = read_spool(file)
+        if record is None or not self._readable(record):
+            return False
+        if file.kind == "host":
+            changing.add_host(record)
+            return False
+        state = run_state(record, last_activity)
+        rows = final if state == "sealed" else changing
+        rows.add_run(record, "running" if state == "running" else "lost")
+        return state == "sealed"
+
+    def _readable(self, spool: Spool) -> bool:
+        if spool.newer:
+            self._warn(newer_warning(spool))
+            return False
+        if spool.garbage_lines:
+            self._warn(garbage_warning(spool))
+        return bool(spool.lines)
+
+
+def _merge(first: dict[str, pa.Table], second: dict[str, pa.Table]) -> dict[str, pa.Table]:
+    merged = {}
+    for name in TABLES:
+        pieces = [t[name] for t in (first, second) if name in t and t[name].num_rows]
+        if pieces:
+            merged[name] = pa.concat_tables(pieces)
+    return merged

@@ -1,0 +1,120 @@
+"""One spool file, read: its lines as objects, whatever state the file is in."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tracer_hooks.store.layout import SpoolFile
+
+FORMAT_VERSION = 1
+
+Line = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Spool:
+    """What can be read of a spool: its whole lines, and how many lines could not be read."""
+
+    file: SpoolFile
+    lines: list[Line]
+    garbage_lines: int
+
+    @property
+    def sealed(self) -> bool:
+        """The attempt ended and was accounted for."""
+        return any(line["t"] == "sealed" for line in reversed(self.lines))
+
+    @property
+    def ended(self) -> bool:
+        """The run's record was closed by its adapter."""
+        return any(line["t"] == "run_end" for line in self.lines)
+
+    @property
+    def observer(self) -> dict[str, Any]:
+        """Who writes the file; empty if its first line is not to be had."""
+        return _dict(self._head().get("observer"))
+
+    @property
+    def host(self) -> str | None:
+        """The host that the file was written on."""
+        host = self._head().get("host")
+        return host if isinstance(host, str) else None
+
+    @property
+    def newer(self) -> bool:
+        """Written in a later version of the format, which this one does not claim to read."""
+        version = self._head().get("v")
+        return isinstance(version, int) and version > FORMAT_VERSION
+
+    def _head(self) -> Line:
+        return next((line for line in self.lines if line["t"] in ("card", "run")), {})
+
+
+def read_spool(file: SpoolFile) -> Spool | None:
+    """Read a spool; None if it is gone, because somebody ingested it."""
+    data = read_bytes(file)
+    return None if data is None else parse_spool(file, data)
+
+
+def read_bytes(file: SpoolFile) -> bytes | None:
+    """A spool as it is now; None if it is gone."""
+    try:
+        with open(file.path, "rb", buffering=0) as source:  # noqa: PTH123 (twice as fast, × 20,000)
+            return source.readall()
+    except FileNotFoundError:
+        return None
+
+
+def parse_spool(file: SpoolFile, data: bytes) -> Spool:
+    """All of a spool."""
+    lines, garbage = parse_lines(data)
+    return Spool(file, lines, garbage)
+
+
+def parse_ends(file: SpoolFile, data: bytes) -> Spool:
+    """Only the first and the last whole line: enough to judge its state."""
+    complete = data[: data.rfind(b"\n") + 1]
+    first = complete[: complete.find(b"\n") + 1]
+    last = complete[complete.rfind(b"\n", 0, -1) + 1 :]
+    lines, garbage = parse_lines(first if first == complete else first + last)
+    return Spool(file, lines, garbage)
+
+
+def looks_sealed(data: bytes) -> bool:
+    """The last line says so (a quick look, for the many that are sealed)."""
+    return data.endswith(b"\n") and b'"sealed"' in data[data.rfind(b"\n", 0, -1) + 1 :]
+
+
+def parse_lines(data: bytes) -> tuple[list[Line], int]:
+    """The objects of a spool's whole lines, and how many lines are not one.
+
+    The last line is torn if it lacks its newline, and is not counted.
+    """
+    complete = data.decode("utf-8", "surrogateescape").split("\n")[:-1]
+    try:
+        # One call for the file is faster than one for each line.
+        lines = json.loads("[" + ",".join(complete) + "]")
+        if all(type(line) is dict and type(line.get("t")) is str for line in lines):
+            return lines, 0
+    except (ValueError, RecursionError):
+        pass
+    lines = []
+    garbage = 0
+    for text in complete:
+        try:
+            line = json.loads(text)
+        except (ValueError, RecursionError):
+            garbage += 1
+            continue
+        if isinstance(line, dict) and isinstance(line.get("t"), str):
+            lines.append(line)
+        else:
+            garbage += 1
+    return lines, garbage
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

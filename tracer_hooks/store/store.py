@@ -1,0 +1,245 @@
+"""The store as its readers see it."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tracer_hooks.adapter import store_path
+from tracer_hooks.errors import TracerError
+from tracer_hooks.store.compaction import compact_table
+from tracer_hooks.store.ingest import Ingest, IngestResult, Progress
+from tracer_hooks.store.layout import Layout, run_id_of, spool_files
+from tracer_hooks.store.parts import remove_stale
+from tracer_hooks.store.pending import PendingReader
+from tracer_hooks.store.reading import TableReader
+from tracer_hooks.store.runs import TASK_COLUMNS, derive
+from tracer_hooks.store.schema import TABLES
+from tracer_hooks.tools import ToolRules, default_rules
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import pandas as pd
+
+_SHOWN = 5
+
+
+class StoreWarning(UserWarning):
+    """Something in a store could not be read; the rest was."""
+
+
+class Store:
+    """A store: the tables of all runs in one folder, ingested and pending rows alike.
+
+    Frames have `run_id` first, integers and booleans that may be missing, times in UTC. `run` is a
+    run's id, the beginning of one if no other run begins so, or `latest`; None is every run.
+
+    Reading changes nothing in the folder, and needs no right to write there. What can't be read is
+    passed over, and told once: to `on_warning` if it is given, else as a `StoreWarning`.
+
+    Every reader raises TracerError where there is no store, no such run, or where a newer release
+    wrote it.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        tool_rules: ToolRules | None = None,
+        on_warning: Callable[[str], None] | None = None,
+    ) -> None:
+        """`path` defaults to TRACER_HOOKS_STORE, else `.tracer` here. `tool_rules` name tools."""
+        if path is not None and "://" in str(path):
+            raise TracerError(f"{path}: a store is a folder so far: give a path")
+        self.path: Path = store_path(path)
+        self.warnings: list[str] = []
+        self._on_warning = on_warning
+        self._layout = Layout(self.path)
+        self._rules = tool_rules or default_rules()
+        self._pending = PendingReader(self._layout, self._rules, self._warn)
+        self._reader = TableReader(self._layout, self._pending, self._warn)
+
+    def runs(self) -> pd.DataFrame:
+        """One row per run, oldest first: the table `runs`, and task_count, attempt_count,
+        failed_count (tasks whose last attempt failed or was lost), cpu_s, hosts (how many).
+
+        A run of which no adapter told has its facts from its tasks.
+        """
+        ids = self._existing_runs()
+        records = self._reader.read("runs", ids, None)
+        tasks = self._reader.read("tasks", ids, TASK_COLUMNS)
+        return _frame(derive(records, tasks))
+
+    def tasks(self, run: str | None = None) -> pd.DataFrame:
+        """One row per attempt, by start."""
+        return self._table_frame("tasks", run, ["started_at", "task_id", "attempt"])
+
+    def processes(self, run: str | None = None) -> pd.DataFrame:
+        """One row per process that was kept; `tools` counts those that were folded."""
+        return self._table_frame("processes", run)
+
+    def tools(self, run: str | None = None) -> pd.DataFrame:
+        """One row per attempt and program; wall_s is the sum of lifetimes in seconds."""
+        return self._table_frame("tools", run)
+
+    def readings(self, run: str | None = None) -> pd.DataFrame:
+        """The time series: process_id is missing where a row is of the whole task."""
+        return self._table_frame("readings", run)
+
+    def hosts(self, run: str | None = None) -> pd.DataFrame:
+        """Whole-host readings, one a second at most; counters are cumulative since boot."""
+        return self._table_frame("hosts", run, ["host", "at"])
+
+    def events(self, run: str | None = None) -> pd.DataFrame:
+        """What happened and when; detail is JSON."""
+        return self._table_frame("events", run)
+
+    def table(
+        self, name: str, run_id: str | None = None, columns: list[str] | None = None
+    ) -> pa.Table:
+        """A table of one run (its whole id) or of all, as Arrow: `run_id`, then `columns`.
+
+        Without `columns` it has all, and last `spool`, which tells one attempt's rows from
+        another's where a rerun repeats task and attempt.
+        """
+        if name not in TABLES:
+            raise TracerError(f"no table {name}: there are {', '.join(TABLES)}")
+        if run_id is None:
+            return self._reader.read(name, self._existing_runs(), columns)
+        run_id = run_id_of(run_id)
+        found = self._reader.read(name, [run_id], columns)
+        if not found.num_rows and run_id not in self._existing_runs():
+            raise TracerError(f"no run {_quoted(run_id)} in {self.path}")
+        return found
+
+    def run_ids(self) -> list[str]:
+        """The ids of all runs, by name; empty if there is no store."""
+        waiting = {
+            run_id
+            for run_id, folders in self._layout.spool_folders().items()
+            if any(spool_files(folder) for folder in folders)
+        }
+        return sorted(waiting.union(*(self._layout.partitions(name) for name in TABLES)))
+
+    def resolve(self, run: str) -> str:
+        """The run id that `run` stands for: `latest`, a whole id, or the beginning of just one."""
+        ids = self._existing_runs()
+        given = run_id_of(run)
+        if given in ids:
+            return given
+        if run == "latest":
+            return self._by_age(ids)[-1]
+        matching = [run_id for run_id in ids if run_id.startswith(run)]
+        if len(matching) == 1:
+            return matching[0]
+        if matching:
+            raise TracerError(f"run {_quoted(run)} could be {_some(self._by_age(matching))}")
+        raise TracerError(
+            f"no run {_quoted(run)} in {self.path}: there are {_some(self._by_age(ids))}"
+        )
+
+    def ingest(self, run_id: str | None = None, progress: Progress | None = None) -> IngestResult:
+        """Turn the spools that are final into Parquet, of one run (its whole id) or of all.
+
+        Safe to kill, and to run twice at once. A store that can't be written is a warning.
+        """
+        chosen = None if run_id is None else run_id_of(run_id)
+        return Ingest(self._layout, self._rules, self._warn, progress).run(chosen)
+
+    def compact(self, run_id: str | None = None, progress: Progress | None = None) -> int:
+        """Merge small parts and resolve overlaps; returns by how many files the store shrank.
+
+        Raises TracerError if the store can't be written; nothing is lost then.
+        """
+        chosen = None if run_id is None else run_id_of(run_id)
+        folders = [
+            (name, folder)
+            for name in TABLES
+            for run, folder in self._layout.partitions(name).items()
+            if chosen in (None, run)
+        ]
+        removed = 0
+        for done, (name, folder) in enumerate(folders, 1):
+            try:
+                remove_stale(folder)
+                removed += compact_table(folder, name, self._warn)
+            except OSError as error:
+                raise TracerError(
+                    f"cannot compact {folder}: {error.strerror or error}; nothing is lost"
+                ) from error
+            if progress:
+                progress(done, len(folders))
+        return removed
+
+    def _table_frame(
+        self, name: str, run: str | None, order: list[str] | None = None
+    ) -> pd.DataFrame:
+        columns = [column for column in TABLES[name].names if column != "spool"]
+        ids = self._existing_runs() if run is None else [self.resolve(run)]
+        table = self._reader.read(name, ids, columns)
+        if order:
+            table = table.sort_by([(c, "ascending") for c in ("run_id", *order)])
+        return _frame(table)
+
+    def _existing_runs(self) -> list[str]:
+        ids = self.run_ids()
+        if not ids:
+            raise TracerError(
+                f"no store at {self.path}: run something with `tracer-hooks run` first "
+                "or pass --store"
+            )
+        return ids
+
+    def _by_age(self, ids: list[str]) -> list[str]:
+        """Run ids by when they were last started, or resumed; unknown first."""
+        latest: dict[str, object] = {}
+        for name in ("tasks", "runs"):
+            starts = self._reader.read(name, ids, ["started_at"])
+            starts = starts.filter(pc.is_valid(starts["started_at"]))
+            newest = starts.group_by("run_id").aggregate([("started_at", "max")])
+            for row in newest.to_pylist():
+                latest[row["run_id"]] = max(
+                    row["started_at_max"], latest.get(row["run_id"], row["started_at_max"])
+                )
+        return sorted(ids, key=lambda run_id: (str(latest.get(run_id, "")), run_id))
+
+    def _warn(self, text: str) -> None:
+        if text in self.warnings:
+            return
+        self.warnings.append(text)
+        if self._on_warning:
+            self._on_warning(text)
+        else:
+            warnings.warn(text, StoreWarning, stacklevel=4)
+
+
+def _frame(table: pa.Table) -> pd.DataFrame:
+    import pandas as pd
+
+    nullable = {
+        pa.int32(): pd.Int32Dtype(),
+        pa.int64(): pd.Int64Dtype(),
+        pa.bool_(): pd.BooleanDtype(),
+    }
+    frame: pd.DataFrame = table.to_pandas(types_mapper=nullable.get, maps_as_pydicts="lossy")
+    return frame
+
+
+def _some(ids: list[str]) -> str:
+    """The newest few, for a message of one line."""
+    shown = [_quoted(run_id) for run_id in reversed(ids[-_SHOWN:])]
+    if len(ids) > _SHOWN:
+        shown.append(f"{len(ids) - _SHOWN} more")
+    return ", ".join(shown)
+
+
+def _quoted(run_id: str) -> str:
+    """A run id in a message: on one line, and not too long for it."""
+    shown = run_id if run_id.isprintable() else ascii(run_id)[1:-1]
+    return shown if len(shown) <= 80 else shown[:79] + "…"
