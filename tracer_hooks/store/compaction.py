@@ -131,15 +131,13 @@ def _merge(folder: Path, table: str, group: list[Part], warn: Warn) -> int:
         return 0
     spools = frozenset().union(*(part.spools for part in group))
     try:
-        target = write_part(folder, table, _row_groups(group, TABLES[table]), spools)
+        write_part(folder, table, _row_groups(group, TABLES[table]), spools)
     except UnreadablePartError as error:
         warn(str(error))
         return 0
-    published = open_part(target)
-    published.close()
     removed = 0
     for part in group:
-        if part.spools < published.spools:
+        if part.spools < spools:
             part.path.unlink(missing_ok=True)
             removed += 1
     return removed - 1

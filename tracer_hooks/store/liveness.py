@@ -72,7 +72,7 @@ def observer_life(
     if boot != here:
         return "gone" if host == os.uname().nodename and age > _REBOOT_S else "unknown"
     try:
-        same_namespace = observer.get("pid_ns") == os.readlink(proc / "self/ns/pid")
+        same_namespace = observer.get("pid_ns") == str((proc / "self/ns/pid").readlink())
     except OSError:
         same_namespace = False
     if not same_namespace or not isinstance(ticks, int):

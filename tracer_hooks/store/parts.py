@@ -149,7 +149,7 @@ def remove_stale(folder: Path) -> None:
             # A pid that is not here may be another host's: leave it time to go on writing.
             if age > _STALE_S or (age > _GRACE_S and pid_is_gone(pid)):
                 path.unlink()
-        except (OSError, ValueError, IndexError):
+        except (OSError, ValueError, IndexError):  # noqa: PERF203 (one must not keep the others)
             continue
 
 

@@ -73,17 +73,8 @@ def _own_name(program: str, rule: Rule | None) -> str:
     if rule.name:
         return rule.name
     # The name without its version is the one that the rule has.
-    return (
-        program
-        if program in rule.names or (len(rule.names) != 1 and not _versioned(program, rule))
-        else _versioned(program, rule) or program
-    )
-
-
-def _versioned(program: str, rule: Rule) -> str | None:
-    """Which of a rule's names `program` is a version of."""
     fitting = [name for name in rule.names if program.startswith(name)]
-    return max(fitting, key=len) if fitting else None
+    return max(fitting, key=len, default=program)
 
 
 def _with_subcommands(name: str, arguments: Sequence[str], rule: Rule) -> str:
