@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracer_hooks.cli import compact, demo, doctor, report, runs, show
+from tracer_hooks.plugins import hookimpl
 
 if TYPE_CHECKING:
     from tracer_hooks.cli.command import Command
@@ -22,3 +23,9 @@ COMMANDS = (
 def commands() -> tuple[Command, ...]:
     """Every built-in command but `run`."""
     return COMMANDS
+
+
+@hookimpl
+def tracer_hooks_cli_commands() -> list[Command]:
+    """The same for the plugin manager: built-in commands come through the hook like any other."""
+    return list(COMMANDS)

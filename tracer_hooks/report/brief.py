@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 _STEPS = 3
 _TOOLS = 3
 _FINDINGS = 3
-_WIDTH = 100
+_WIDTH = 110
 _NAME = 28
 
 
 def summary_lines(report: RunReport) -> list[str]:
-    """About ten lines of plain text, none longer than 100 cells, without line breaks."""
+    """About ten lines of plain text, none longer than 110 cells, without line breaks."""
     totals = report.totals
     if not totals["count"]:
         return [f"tracer-hooks: run {fit(report.run['run_id'], 60)} has no task on record."]
