@@ -16,9 +16,9 @@ from tracer_hooks.store.parts import (
     ROW_GROUP_ROWS,
     Part,
     UnreadablePartError,
-    distinct,
     open_part,
     overlapping,
+    without,
     write_part,
 )
 from tracer_hooks.store.schema import TABLES
@@ -125,36 +125,39 @@ def _clusters(parts: list[Part]) -> list[list[Part]]:
 
 
 def _merge(folder: Path, table: str, group: list[Part], warn: Warn) -> int:
+    """Merge parts into one; returns by how many files there are fewer."""
     # What this release doesn't know in a part would be lost by rewriting it.
     group = [part for part in group if part.columns <= set(TABLES[table].names)]
-    if len(group) < 2:
-        return 0
-    spools = frozenset().union(*(part.spools for part in group))
-    try:
-        write_part(folder, table, _row_groups(group, TABLES[table]), spools)
-    except UnreadablePartError as error:
-        warn(str(error))
-        return 0
-    removed = 0
-    for part in group:
-        if part.spools < spools:
+    while len(group) > 1:
+        spools = frozenset().union(*(part.spools for part in group))
+        try:
+            write_part(folder, table, _row_groups(group, TABLES[table]), spools)
+        except UnreadablePartError as error:
+            warn(str(error))
+            group = [part for part in group if part.path != error.path]
+            continue
+        merged = [part for part in group if part.spools < spools]
+        for part in merged:
             part.path.unlink(missing_ok=True)
-            removed += 1
-    return removed - 1
+        return len(merged) - (len(merged) == len(group))
+    return 0
 
 
 def _row_groups(group: list[Part], schema: pa.Schema) -> Iterator[pa.Table]:
     """The rows of all parts, each spool once, in pieces of a row group's size."""
     waiting: list[pa.Table] = []
     rows = 0
-    for table in distinct(
-        group, lambda part: conform(part.read(schema.names), schema, part.row_count)
-    ):
-        waiting.append(table)
-        rows += table.num_rows
-        if rows >= ROW_GROUP_ROWS:
-            yield pa.concat_tables(waiting)
-            waiting, rows = [], 0
+    seen: set[str] = set()
+    for part in group:
+        repeated = part.spools & seen
+        seen |= part.spools
+        for raw in part.row_groups(schema.names):
+            table = without(conform(raw, schema, raw.num_rows), repeated)
+            waiting.append(table)
+            rows += table.num_rows
+            if rows >= ROW_GROUP_ROWS:
+                yield pa.concat_tables(waiting)
+                waiting, rows = [], 0
     if waiting:
         yield pa.concat_tables(waiting)
 

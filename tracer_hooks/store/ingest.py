@@ -71,7 +71,11 @@ class Ingest:
     """One pass over the spools of a store."""
 
     def __init__(
-        self, layout: Layout, rules: ToolRules, warn: Warn, progress: Progress | None = None
+        self,
+        layout: Layout,
+        rules: Callable[[], ToolRules],
+        warn: Warn,
+        progress: Progress | None = None,
     ) -> None:
         self._layout = layout
         self._rules = rules
@@ -125,7 +129,7 @@ class Ingest:
         """Ingest attempts; returns how many are not finished."""
         unfinished = 0
         for batch in _batches(files):
-            rows = Rows(self._rules)
+            rows = Rows(self._rules())
             taken = []
             for file in batch:
                 self._step()
@@ -157,7 +161,7 @@ class Ingest:
         last_activity: float,
     ) -> bool:
         """Ingest what adapters wrote of the run; True if one of them is still at it."""
-        rows = Rows(self._rules)
+        rows = Rows(self._rules())
         taken = []
         active = False
         for file in files:
@@ -182,7 +186,7 @@ class Ingest:
         return active
 
     def _hosts(self, run_id: str, files: list[SpoolFile], published: dict[str, set[str]]) -> None:
-        rows = Rows(self._rules)
+        rows = Rows(self._rules())
         taken = []
         for file in files:
             self._step()

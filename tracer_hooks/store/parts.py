@@ -26,7 +26,7 @@ from tracer_hooks.store.schema import SCHEMA_VERSION, TABLES
 from tracer_hooks.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 ROW_GROUP_ROWS = 131_072
@@ -42,6 +42,10 @@ _SPOOLS = b"tracer_hooks.spools"  # names joined by newlines, zlib, base64
 
 class UnreadablePartError(Exception):
     """A part that can't be read: damaged, or not ours. Its text says which and why."""
+
+    def __init__(self, path: Path, message: str) -> None:
+        super().__init__(message)
+        self.path = path
 
 
 @dataclass(frozen=True)
@@ -65,11 +69,21 @@ class Part:
 
     def read(self, columns: list[str]) -> pa.Table:
         """These of its columns that it has."""
-        known = [name for name in columns if name in self.columns]
         try:
-            return self.file.read(columns=known)
+            return self.file.read(columns=self._known(columns))
         except (OSError, pa.ArrowException) as error:
-            raise UnreadablePartError(_unreadable(self.path, error)) from error
+            raise _unreadable(self.path, error) from error
+
+    def row_groups(self, columns: list[str]) -> Iterator[pa.Table]:
+        """The same, one row group at a time."""
+        try:
+            for index in range(self.file.num_row_groups):
+                yield self.file.read_row_group(index, columns=self._known(columns))
+        except (OSError, pa.ArrowException) as error:
+            raise _unreadable(self.path, error) from error
+
+    def _known(self, columns: list[str]) -> list[str]:
+        return [name for name in columns if name in self.columns]
 
     def close(self) -> None:
         """Let go of the file."""
@@ -88,14 +102,16 @@ def open_part(path: Path) -> Part:
     except FileNotFoundError:
         raise
     except (OSError, pa.ArrowException) as error:
-        raise UnreadablePartError(_unreadable(path, error)) from error
+        raise _unreadable(path, error) from error
     try:
         footer = file.metadata.metadata or {}
         version = int(footer[_VERSION])
         spools = frozenset(zlib.decompress(base64.b64decode(footer[_SPOOLS])).decode().split("\n"))
     except (KeyError, ValueError, zlib.error) as error:
         file.close()
-        raise UnreadablePartError(f"{path} was not written by tracer-hooks; ignored") from error
+        raise UnreadablePartError(
+            path, f"{path} was not written by tracer-hooks and is ignored"
+        ) from error
     if version > SCHEMA_VERSION:
         file.close()
         raise TracerError(
@@ -153,20 +169,6 @@ def remove_stale(folder: Path) -> None:
             continue
 
 
-def distinct(parts: Iterable[Part], read: Callable[[Part], pa.Table]) -> Iterator[pa.Table]:
-    """What `read` gives of each part, without the spools that an earlier part holds.
-
-    `read` must give the `spool` column wherever parts overlap; where they do not, nothing is
-    filtered and nothing is paid.
-    """
-    seen: set[str] = set()
-    for part in parts:
-        table = read(part)
-        repeated = part.spools & seen
-        seen |= part.spools
-        yield without(table, repeated) if repeated else table
-
-
 def without(table: pa.Table, spools: Iterable[str]) -> pa.Table:
     """The rows of `table` that belong to none of `spools`."""
     import pyarrow.compute as pc
@@ -222,6 +224,8 @@ def _sync(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _unreadable(path: Path, error: Exception) -> str:
+def _unreadable(path: Path, error: Exception) -> UnreadablePartError:
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return f"{path} cannot be read and is ignored ({reason[:120]}): delete it or restore it"
+    return UnreadablePartError(
+        path, f"{path} cannot be read and is ignored ({reason[:120]}): delete it or restore it"
+    )

@@ -86,7 +86,7 @@ class _Known:
 class PendingReader:
     """Reads what waits in the spool folders; what is sealed is parsed once and remembered."""
 
-    def __init__(self, layout: Layout, rules: ToolRules, warn: Warn) -> None:
+    def __init__(self, layout: Layout, rules: Callable[[], ToolRules], warn: Warn) -> None:
         self._layout = layout
         self._rules = rules
         self._warn = warn
@@ -105,7 +105,7 @@ class PendingReader:
         if not files:
             self._known.pop(run_id, None)
             return {}
-        final, changing = Rows(self._rules), Rows(self._rules)
+        final, changing = Rows(self._rules()), Rows(self._rules())
         finished = set()
         last_activity = max(file.mtime for file in files)
         for file in files:

@@ -13,7 +13,6 @@ from tracer_hooks.store.layout import Layout, part_paths
 from tracer_hooks.store.parts import (
     Part,
     UnreadablePartError,
-    distinct,
     open_part,
     overlapping,
     without,
@@ -45,12 +44,13 @@ class TableReader:
         if unknown:
             raise TracerError(f"table {name} has no column {', '.join(unknown)}")
         result = pa.schema([pa.field("run_id", pa.string()), *(schema.field(c) for c in wanted)])
+        read = wanted or ["spool"]  # without a column there would be no rows
         pieces = [result.empty_table()]
         for run_id in run_ids:
-            for piece in self._read_run(name, run_id, wanted):
+            for piece in self._read_run(name, run_id, read):
                 if piece.num_rows:
                     ids = pa.repeat(pa.scalar(run_id, pa.string()), piece.num_rows)
-                    pieces.append(piece.add_column(0, result.field(0), ids))
+                    pieces.append(piece.add_column(0, result.field(0), ids).select(result.names))
         return pa.concat_tables(pieces)
 
     def _read_run(self, name: str, run_id: str, wanted: list[str]) -> list[pa.Table]:
@@ -87,7 +87,7 @@ class TableReader:
                 return self._rows(parts, name, wanted), {s for p in parts for s in p.spools}
             except FileNotFoundError:
                 continue  # compaction took a part away: what replaces it is there already
-            except _DamagedError as error:
+            except UnreadablePartError as error:
                 damaged.add(error.path)
                 self._warn(str(error))
             finally:
@@ -100,19 +100,14 @@ class TableReader:
         columns = [*wanted, "spool"] if overlap else wanted
         schema = pa.schema([TABLES[name].field(column) for column in columns])
 
-        def read(part: Part) -> pa.Table:
-            try:
-                return conform(part.read(columns), schema, part.row_count)
-            except UnreadablePartError as error:
-                raise _DamagedError(part.path, str(error)) from error
-
-        return [table.select(wanted) for table in distinct(parts, read)]
-
-
-class _DamagedError(Exception):
-    def __init__(self, path: Path, message: str) -> None:
-        super().__init__(message)
-        self.path = path
+        tables = []
+        seen: set[str] = set()
+        for part in parts:
+            table = conform(part.read(columns), schema, part.row_count)
+            repeated = part.spools & seen
+            seen |= part.spools
+            tables.append((without(table, repeated) if repeated else table).select(wanted))
+        return tables
 
 
 def _one_a_second(hosts: pa.Table) -> pa.Table:

@@ -18,7 +18,7 @@ from tracer_hooks.store.pending import PendingReader
 from tracer_hooks.store.reading import TableReader
 from tracer_hooks.store.runs import TASK_COLUMNS, derive
 from tracer_hooks.store.schema import TABLES
-from tracer_hooks.tools import ToolRules, default_rules
+from tracer_hooks.tools import ToolRules, load_rules
 
 if TYPE_CHECKING:
     import os
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+OWN_RULES = "tools.toml"
 _SHOWN = 5
 
 
@@ -54,14 +55,15 @@ class Store:
         tool_rules: ToolRules | None = None,
         on_warning: Callable[[str], None] | None = None,
     ) -> None:
-        """`path` defaults to TRACER_HOOKS_STORE, else `.tracer` here. `tool_rules` name tools."""
+        """`path` defaults to TRACER_HOOKS_STORE, else `.tracer` here. `tool_rules` name tools;
+        without them those of all plugins do, and the store's own `tools.toml`."""
         if path is not None and "://" in str(path):
             raise TracerError(f"{path}: a store is a folder so far: give a path")
         self.path: Path = store_path(path)
         self.warnings: list[str] = []
         self._on_warning = on_warning
         self._layout = Layout(self.path)
-        self._rules = tool_rules or default_rules()
+        self._tool_rules = tool_rules
         self._pending = PendingReader(self._layout, self._rules, self._warn)
         self._reader = TableReader(self._layout, self._pending, self._warn)
 
@@ -208,6 +210,17 @@ class Store:
                     row["started_at_max"], latest.get(row["run_id"], row["started_at_max"])
                 )
         return sorted(ids, key=lambda run_id: (str(latest.get(run_id, "")), run_id))
+
+    def _rules(self) -> ToolRules:
+        """How tools are named; looked up when there is something to name."""
+        if self._tool_rules is None:
+            from tracer_hooks.plugins import tool_rules
+
+            self._tool_rules = tool_rules()
+            own_rules = self.path / OWN_RULES
+            if own_rules.is_file():
+                self._tool_rules = self._tool_rules.extended([load_rules(own_rules)])
+        return self._tool_rules
 
     def _warn(self, text: str) -> None:
         if text in self.warnings:
