@@ -4,8 +4,8 @@
 # make bench   what watching costs, measured here
 # Each target sets up what it needs in .venv, once. Only make and Python 3.10 or later must be there.
 #
-# make cannot work with spaces in names of targets: all names here are relative, so the repository
-# itself may be in a folder with spaces.
+# Names in a makefile cannot hold spaces. All names here are relative, so the repository may be in
+# a folder whose name does.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -17,13 +17,15 @@ STAMPS := $(VENV)/stamps
 # Override to choose an interpreter: make demo PYTHON=/opt/python3.12/bin/python3
 PYTHON ?=
 DEMO_DIR := .cache/demo
-# Four also where there are two: Snakemake would cut the step that asks for four threads to two.
-DEMO_CORES ?= 4
+# Four cores also where there are two, or Snakemake would cut the step that asks for four threads
+# down to two; but no more jobs at once than there are cores.
+DEMO_JOBS ?= $(shell nproc)
+DEMO_CORES ?= $(shell echo $$(( $$(nproc) > 4 ? $$(nproc) : 4 )))
 PYTEST_ARGS ?=
 
 .PHONY: help setup demo test test-quick lint format bench clean distclean
 help:
-	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+	@sed -n 's/^# \(make [a-z]* \{2,\}.*\)/\1/p' Makefile
 
 setup: $(STAMPS)/installed
 
@@ -40,7 +42,8 @@ demo: $(STAMPS)/installed
 	@rm -rf $(DEMO_DIR) && mkdir -p $(DEMO_DIR)
 	@PATH="$$PWD/$(BIN):$$PATH" TRACER_HOOKS_STORE="$$PWD/.tracer" \
 		snakemake --snakefile examples/snakemake/Snakefile --directory $(DEMO_DIR) \
-		--executor tracer --cores $(DEMO_CORES) --quiet rules
+		--executor tracer --tracer-pipeline outbreak-typing \
+		--cores $(DEMO_CORES) --jobs $(DEMO_JOBS) --quiet rules host
 	@echo && cat $(DEMO_DIR)/results/summary.md && echo
 	@$(BIN)/tracer-hooks report latest
 
