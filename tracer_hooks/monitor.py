@@ -3,8 +3,7 @@
 The monitor is a stranger to the process that it watches: not its child (user code may wait for
 any child), in a session of its own, with none of its descriptors, so that it survives a crash of
 the process and records that too. Two pipes join them. On the one the process says how its task
-ended; the process's death closes it. On the other the monitor says that it watches; its own end
-closes it.
+ended; the death of either closes it. On the other the monitor says that it watches.
 """
 
 from __future__ import annotations
@@ -67,14 +66,27 @@ class Monitor:
 
     def wait_until_ready(self) -> bool:
         """Whether the monitor watches, after waiting a moment for it."""
-        return self._read_until(b"ready\n", _PATIENCE_S)
+        deadline = time.monotonic() + _PATIENCE_S
+        poll = select.poll()
+        poll.register(self._ready, select.POLLIN)
+        said = b""
+        while b"\n" not in said:
+            if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+                return False
+            chunk = os.read(self._ready, 512)
+            if not chunk:  # it ended before it watched
+                return False
+            said += chunk
+        return said.startswith(b"ready")
 
     def end(self, status: str, exit_code: int | None = None) -> bool:
         """Tell how the task ended and wait a moment until that is recorded; whether it was."""
         code = "-" if exit_code is None else str(exit_code)
         try:
             os.write(self._control, f"end {status} {code}\n".encode("ascii"))
-            return self._read_until(None, _PATIENCE_S)
+            gone = select.poll()
+            gone.register(self._control, 0)  # reports an error once nobody reads the other end
+            return bool(gone.poll(_PATIENCE_S * 1000))
         except BrokenPipeError:  # the monitor was killed
             return False
         finally:
@@ -90,21 +102,6 @@ class Monitor:
         for fd in (self._control, self._ready):
             with suppress(OSError):
                 os.close(fd)
-
-    def _read_until(self, word: bytes | None, patience_s: float) -> bool:
-        """Read what the monitor says until it says `word` (None: until it has ended)."""
-        deadline = time.monotonic() + patience_s
-        poll = select.poll()
-        poll.register(self._ready, select.POLLIN)
-        said = b""
-        while word is None or word not in said:
-            if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
-                return False
-            chunk = os.read(self._ready, 512)
-            if not chunk:
-                return word is None
-            said += chunk
-        return True
 
 
 def _pipe() -> tuple[int, int]:

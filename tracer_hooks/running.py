@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
-    from tracer_hooks.analysis.summary import RunReport
+    from tracer_hooks.report.notebook import Report
 
 Stream = int | IO[bytes] | IO[str] | None
 
@@ -46,8 +46,8 @@ class CompletedTask:
                 self.returncode, list(self.args), self.stdout, self.stderr
             )
 
-    def report(self) -> RunReport:
-        """What this task did; see RunReport. Raises TracerError if it has no record."""
+    def report(self) -> Report:
+        """What this task did; see tracer_hooks.report. Raises TracerError if it has no record."""
         from tracer_hooks.reading import task_report
 
         return task_report(self.run_id, self.task_id, self.attempt, self.store)

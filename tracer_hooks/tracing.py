@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self, Unpack
 
-    from tracer_hooks.analysis.summary import RunReport
+    from tracer_hooks.report.notebook import Report
 
     Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -123,8 +123,8 @@ class trace:  # noqa: N801  (reads as a verb: `with trace(...)`)
 
         return traced  # type: ignore[return-value]
 
-    def report(self) -> RunReport:
-        """What this task did; see RunReport. Raises TracerError if it has no record."""
+    def report(self) -> Report:
+        """What this task did; see tracer_hooks.report. Raises TracerError if it has no record."""
         from tracer_hooks.reading import task_report
 
         return task_report(self.run_id, self.task_id, self.attempt, self.store)

@@ -54,7 +54,9 @@ def test_durations(text: str, seconds: float) -> None:
     assert parse_duration(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "G", "4X", "4GG", "-4G", "four", "1e400", "nan", "inf", "4 4", "9" * 400])
+@pytest.mark.parametrize(
+    "text", ["", "G", "4X", "4GG", "-4G", "four", "1e400", "nan", "inf", "4 4", "9" * 400]
+)
 def test_what_is_no_size_is_refused_in_one_line(text: str) -> None:
     with pytest.raises(UsageError, match="is not a size") as caught:
         parse_size(text)
@@ -63,7 +65,23 @@ def test_what_is_no_size_is_refused_in_one_line(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "-", ":", "1h30", "abc", "1:2:3:4", "-5", "1-", "-1:00", "1m30", "h", "nan", "1-2-3", "²:00", "9" * 400],
+    [
+        "",
+        "-",
+        ":",
+        "1h30",
+        "abc",
+        "1:2:3:4",
+        "-5",
+        "1-",
+        "-1:00",
+        "1m30",
+        "h",
+        "nan",
+        "1-2-3",
+        "²:00",
+        "9" * 400,
+    ],
 )
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="is not a duration"):

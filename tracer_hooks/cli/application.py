@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from typing import TYPE_CHECKING
 
 from tracer_hooks.cli.parsing import nearest, parse
@@ -37,6 +38,9 @@ examples:
 
 def main(argv: Sequence[str]) -> int:
     """Run one command; returns its exit code. The one place that catches errors for people."""
+    if not os.environ.get(DEBUG_VARIABLE):
+        # What libraries tell each other's programmers is not for users; ours go through `warn`.
+        warnings.simplefilter("ignore")
     try:
         code = _dispatch(argv)
         if sys.stdout is not None:
@@ -67,7 +71,9 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _dispatch(argv: Sequence[str]) -> int:
-    commands = _commands()
+    from tracer_hooks.plugins import cli_commands
+
+    commands = cli_commands()
     name, *rest = argv or ["--help"]
     if name == "help" and rest and rest[0] == "run":
         from tracer_hooks.cli.run import HELP
@@ -89,13 +95,6 @@ def _dispatch(argv: Sequence[str]) -> int:
         hint = nearest(name, ["run", *commands]) or "see `tracer-hooks --help`"
         raise UsageError(f"there is no {what} {name!r}: {hint}")
     return commands[name].execute(parse(commands[name], rest))
-
-
-def _commands() -> dict[str, Command]:
-    """Every command by name, built-in or from a plugin, in the order of the help."""
-    from tracer_hooks.cli.builtin import commands
-
-    return {command.name: command for command in commands()}
 
 
 def _help(commands: dict[str, Command]) -> str:

@@ -20,12 +20,7 @@ COMMANDS = (
 )
 
 
-def commands() -> tuple[Command, ...]:
-    """Every built-in command but `run`."""
-    return COMMANDS
-
-
 @hookimpl
 def tracer_hooks_cli_commands() -> list[Command]:
-    """The same for the plugin manager: built-in commands come through the hook like any other."""
+    """Every built-in command but `run`."""
     return list(COMMANDS)

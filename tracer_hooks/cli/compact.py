@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from tracer_hooks.cli.command import Command
-from tracer_hooks.cli.output import Progress
+from tracer_hooks.cli.output import Progress, warn
 from tracer_hooks.cli.parsing import add_store
 
 if TYPE_CHECKING:
@@ -26,13 +26,13 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 def _execute(options: argparse.Namespace) -> int:
     from tracer_hooks.store import Store
 
-    store = Store(options.store)
+    store = Store(options.store, on_warning=warn)
     run_id = store.resolve(options.run) if options.run else None
     with Progress("ingesting records") as progress:
         store.ingest(run_id, progress=progress)
     with Progress("compacting") as progress:
         store.compact(run_id, progress=progress)
-    sys.stdout.write(f"compacted {'every run' if run_id is None else run_id!r}\n")
+    sys.stdout.write("compacted every run\n" if run_id is None else f"compacted {run_id!r}\n")
     return 0
 
 

@@ -33,6 +33,7 @@ def _execute(options: argparse.Namespace) -> int:
     from tracer_hooks.adapter import RunRecord, store_path
     from tracer_hooks.analysis.summary import summarise
     from tracer_hooks.cli.demo_tasks import FILES, TASKS
+    from tracer_hooks.plugins import renderers
     from tracer_hooks.reading import open_run, tables
     from tracer_hooks.supervisor.identifiers import new_run_id
 
@@ -53,8 +54,8 @@ def _execute(options: argparse.Namespace) -> int:
     finally:
         record.end(status, len(TASKS))
     _say("")
-    opened, run_id, _ = open_run(run_id, store)
-    print_report(summarise(tables(opened, run_id), run_id))
+    opened, run_id = open_run(run_id, store)
+    print_report(summarise(tables(opened, run_id), run_id), renderers()["text"])
     _say(
         "\nGo on with:\n"
         f"  tracer-hooks show --store {shlex.quote(str(store))} latest annotate\n"

@@ -18,16 +18,26 @@ PIPED_WIDTH = 160
 _PATIENCE_S = 1.0
 
 
+def warn(text: str) -> None:
+    """One line on stderr that says what is missing; the command goes on."""
+    if sys.stderr is not None:
+        sys.stderr.write(f"tracer-hooks: warning: {' '.join(text.splitlines())}\n")
+
+
 def console(file: TextIO | None = None) -> Console:
     """A rich console on `file` (default stdout): colour and its width only on a terminal."""
     from rich.console import Console
 
+    class Quiet(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # `main` knows what to do
+
     stream = file or sys.stdout
     if stream.isatty():
-        return Console(file=stream, highlight=False, markup=False, emoji=False)
+        return Quiet(file=stream, highlight=False, markup=False, emoji=False)
     width = None if "COLUMNS" in os.environ else PIPED_WIDTH
     plain = cast("TextIO", _Trimmed(stream))
-    return Console(file=plain, width=width, highlight=False, markup=False, emoji=False)
+    return Quiet(file=plain, width=width, highlight=False, markup=False, emoji=False)
 
 
 class _Trimmed:

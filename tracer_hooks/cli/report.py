@@ -6,16 +6,21 @@ import sys
 from typing import TYPE_CHECKING
 
 from tracer_hooks.cli.command import Command
-from tracer_hooks.cli.output import Progress, console, write_whole
+from tracer_hooks.cli.output import Progress, console, warn, write_whole
 from tracer_hooks.cli.parsing import add_format, add_store
 
 if TYPE_CHECKING:
     import argparse
 
     from tracer_hooks.analysis.summary import RunReport
+    from tracer_hooks.report.renderer import Renderer
+
+_FILE_WIDTH = 120
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
+    from tracer_hooks.plugins import renderers
+
     parser.add_argument(
         "run",
         nargs="?",
@@ -23,7 +28,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         metavar="RUN",
         help="a run's id, a unique prefix of it, or `latest` (the default)",
     )
-    add_format(parser, "text", "json", "markdown")
+    add_format(parser, *renderers())
     parser.add_argument(
         "--output", metavar="FILE", help="write to FILE, all of it or nothing (default: stdout)"
     )
@@ -32,47 +37,27 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 def _execute(options: argparse.Namespace) -> int:
     from tracer_hooks.analysis.summary import summarise
+    from tracer_hooks.plugins import renderers
     from tracer_hooks.reading import open_run, tables
 
+    renderer = renderers()[options.format]
     with Progress("reading records") as progress:
-        store, run_id, problem = open_run(options.run, options.store, progress)
-    if problem:
-        sys.stderr.write(f"tracer-hooks: {problem}\n")
+        store, run_id = open_run(options.run, options.store, progress=progress, on_warning=warn)
     report = summarise(tables(store, run_id), run_id)
     if options.output and options.output != "-":
-        write_whole(options.output, _text(report, options.format))
-    elif options.format == "text":
-        print_report(report)
+        write_whole(options.output, renderer.render(report, color=False, width=_FILE_WIDTH))
     else:
-        sys.stdout.write(_text(report, options.format))
+        print_report(report, renderer)
     return 0
 
 
-def print_report(report: RunReport) -> None:
-    """The report as text on stdout, in colour and as wide as a terminal, if it is one."""
-    from tracer_hooks.report import terminal
+def print_report(report: RunReport, renderer: Renderer) -> None:
+    """The report on stdout, in colour and as wide as the terminal, if that is one."""
     from tracer_hooks.report.text import encodable
 
     out = console()
-    text = terminal.render(report, color=out.color_system is not None, width=out.width)
-    sys.stdout.write(encodable(text, out.encoding).rstrip("\n") + "\n")
-
-
-def _text(report: RunReport, form: str) -> str:
-    """The report as it stands in a file: ends with one newline."""
-    if form == "json":
-        from tracer_hooks.report import json
-
-        text = json.render(report)
-    elif form == "markdown":
-        from tracer_hooks.report import markdown
-
-        text = markdown.render(report)
-    else:
-        from tracer_hooks.report import terminal
-
-        text = terminal.render(report)
-    return text.rstrip("\n") + "\n"
+    text = renderer.render(report, color=out.color_system is not None, width=out.width)
+    sys.stdout.write(encodable(text.rstrip("\n"), out.encoding) + "\n")
 
 
 COMMAND = Command(

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tracer_hooks.cli.command import Command
-from tracer_hooks.cli.output import Progress, console
+from tracer_hooks.cli.output import Progress, console, warn
 from tracer_hooks.cli.parsing import add_format, add_store, positive
 from tracer_hooks.cli.values import records, status_style
 
@@ -26,11 +26,9 @@ def _execute(options: argparse.Namespace) -> int:
     from tracer_hooks.reading import ingest
     from tracer_hooks.store import Store
 
-    store = Store(options.store)
+    store = Store(options.store, on_warning=warn)
     with Progress("reading records") as progress:
-        problem = ingest(store, None, progress)
-    if problem:
-        sys.stderr.write(f"tracer-hooks: {problem}\n")
+        ingest(store, None, progress)
     frame = store.runs().sort_values("started_at", ascending=False, na_position="last")
     if options.limit is not None:
         frame = frame.head(options.limit)

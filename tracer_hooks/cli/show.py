@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from tracer_hooks.cli.command import Command
-from tracer_hooks.cli.output import Progress, console
+from tracer_hooks.cli.output import Progress, console, warn
 from tracer_hooks.cli.parsing import add_format, add_store, positive
 from tracer_hooks.errors import TracerError
 
@@ -37,9 +37,7 @@ def _execute(options: argparse.Namespace) -> int:
     from tracer_hooks.reading import open_run
 
     with Progress("reading records") as progress:
-        store, run_id, problem = open_run(options.run, options.store, progress)
-    if problem:
-        sys.stderr.write(f"tracer-hooks: {problem}\n")
+        store, run_id = open_run(options.run, options.store, progress=progress, on_warning=warn)
     attempts = find(store.table("tasks", run_id).to_pylist(), options.task)
     task = choose(attempts, options.attempt)
     evidence = {

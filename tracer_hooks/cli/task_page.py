@@ -81,6 +81,7 @@ def _head(page: _Page, task: Row, attempts: int) -> None:
         ("step", task["step"]),
         ("name", task["task_name"] if task["task_name"] != task["task_id"] else None),
         ("sample", task["sample"]),
+        ("tags", ", ".join(f"{key}={value}" for key, value in task["tags"] or ())),
         ("attempt", f"{task['attempt']} of {attempts}" if attempts > 1 else None),
         ("command", task["command"]),
         ("folder", task["workdir"]),
@@ -129,6 +130,7 @@ def _used(page: _Page, task: Row) -> None:
     cpu_note = f"{duration(cpu)} of CPU"
     if unattributed and cpu:
         cpu_note += f", {percent(unattributed / cpu)} of it by no process that was seen"
+    source = fit(task["network_source"], 40) if task["network_source"] else ""
     rows = (
         ("cores", number(task["cpus_requested"]), number(cores), cpu_note + ", mean over the time"),
         ("memory", size(task["memory_requested_bytes"]), size(task["memory_peak_bytes"]),
@@ -138,7 +140,7 @@ def _used(page: _Page, task: Row) -> None:
          f"{size(task['io_read_chars'])} with what the cache gave"),
         ("disk written", "", size(task["disk_write_bytes"]),
          f"{size(task['io_write_chars'])} with what the cache took"),
-        ("received", "", size(task["network_rx_bytes"]), clean(task["network_source"] or "")),
+        ("received", "", size(task["network_rx_bytes"]), source),
         ("sent", "", size(task["network_tx_bytes"]), ""),
         ("processes", "", count(task["process_count"]),
          f"{count(task['short_process_count'])} of them shorter than one polling interval"),
@@ -250,11 +252,13 @@ def _events(page: _Page, task: Row, events: list[Row]) -> None:
 def _coverage(page: _Page, task: Row) -> None:
     page.section("How this is known")
     lost = task["events_lost"]
-    page.line(
-        f"capture: {clean(task['capture'])}; {count(task['reading_count'])} readings; "
-        f"{'no' if lost == 0 else count(lost)} events lost; "
-        f"watching cost {duration(task['observer_cpu_s'])} of CPU "
-        f"and {size(task['observer_memory_bytes'])} of memory"
+    cpu, memory = duration(task["observer_cpu_s"]), size(task["observer_memory_bytes"])
+    facts = (
+        f"capture: {clean(task['capture'])}",
+        f"{count(task['reading_count'])} readings",
+        None if lost is None else f"{count(lost)} events lost",
+        f"watching cost {cpu} of CPU and {memory} of memory",
     )
+    page.line("; ".join(fact for fact in facts if fact))
     if task["status"] in ("running", "lost"):
         page.line(f"the task is {task['status']}: the figures go up to the last reading", "yellow")

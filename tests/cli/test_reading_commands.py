@@ -1,0 +1,235 @@
+"""`runs`, `report`, `show`, `compact` on a store that the real supervisor wrote."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import shutil
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import SCRIPT, environment, one_error, tracer_hooks
+
+READERS = (["runs"], ["report"], ["show", "latest", "align-A"])
+
+
+def test_runs_newest_first(store: Path) -> None:
+    done = tracer_hooks("runs", "--store", store)
+    assert (done.returncode, done.stderr) == (0, "")
+    head, *rows = done.stdout.splitlines()
+    assert head.split() == [
+        "RUN",
+        "PIPELINE",
+        "ENGINE",
+        "STATUS",
+        "STARTED",
+        "WALL",
+        "TASKS",
+        "FAILED",
+        "CPU",
+    ]
+    assert [row.split()[0] for row in rows] == ["second", "first"]
+    assert rows[0].split()[3] == "succeeded"  # the last attempt decides
+    assert "\x1b" not in done.stdout
+    assert not any(line.endswith(" ") for line in done.stdout.splitlines())
+
+
+def test_runs_as_json(store: Path) -> None:
+    done = tracer_hooks("runs", "--store", store, "--format", "json", "--limit", "1")
+    (run,) = json.loads(done.stdout)["runs"]
+    assert (run["run_id"], run["pipeline"], run["task_count"]) == ("second", "wf", 2)
+    assert run["attempt_count"] == 3
+    assert run["started_at"].endswith("+00:00")
+
+
+def test_reading_ingests_and_changes_nothing_that_is_shown(store: Path) -> None:
+    first = tracer_hooks("report", "second", "--store", store, "--format", "json")
+    assert list(store.glob("tasks/run_id=second/*.parquet"))
+    assert not list(store.glob("spool/second/align*"))
+    again = tracer_hooks("report", "second", "--store", store, "--format", "json")
+    assert json.loads(first.stdout) == json.loads(again.stdout)
+
+
+def test_report_takes_latest_prefix_or_nothing(store: Path) -> None:
+    for words, run in (([], "second"), (["latest"], "second"), (["fir"], "first")):
+        done = tracer_hooks("report", *words, "--store", store, "--format", "json")
+        assert (done.returncode, done.stderr) == (0, "")
+        report = json.loads(done.stdout)
+        assert report["run"]["run_id"] == run
+        assert set(report) >= {
+            "schema_version", "run", "totals", "tasks", "steps", "tools", "findings", "cost",
+            "coverage",
+        }  # fmt: skip
+
+
+def test_store_from_the_environment(store: Path, tmp_path: Path) -> None:
+    done = tracer_hooks("runs", env=environment(TRACER_HOOKS_STORE=str(store)))
+    assert "second" in done.stdout
+    moved = tmp_path / "here" / ".tracer"
+    shutil.copytree(store, moved)
+    assert "second" in tracer_hooks("runs", cwd=tmp_path / "here").stdout
+
+
+def test_report_into_a_file_is_what_is_printed(store: Path, tmp_path: Path) -> None:
+    for form in ("text", "json", "markdown"):
+        page = tmp_path / f"report.{form}"
+        page.write_text("old")
+        page.chmod(0o640)
+        done = tracer_hooks("report", "--store", store, "--format", form, "--output", page)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        printed = tracer_hooks("report", "--store", store, "--format", form, "--output", "-")
+        if form != "text":
+            assert page.read_text() == printed.stdout
+        assert "align" in page.read_text()
+        assert "\x1b" not in page.read_text()
+    assert sorted(path.name for path in tmp_path.iterdir() if path != store) == [
+        "report.json", "report.markdown", "report.text",
+    ]  # fmt: skip
+
+
+def test_report_into_a_symbolic_link_or_a_pipe(store: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    (tmp_path / "target").write_text("old")
+    tracer_hooks("report", "--store", store, "--output", tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert "align" in (tmp_path / "target").read_text()
+    done = tracer_hooks("report", "--store", store, "--output", "/dev/stdout")
+    assert "align" in done.stdout
+    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+
+
+def test_report_that_cannot_be_written_leaves_nothing(store: Path, tmp_path: Path) -> None:
+    done = tracer_hooks("report", "--store", store, "--output", tmp_path / "no" / "such" / "r.txt")
+    assert "No such file or directory" in one_error(done, 1)
+
+
+def test_show_finds_a_task_by_part_of_its_name(store: Path) -> None:
+    done = tracer_hooks("show", "second", "many", "--store", store)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "sleep × 6" in done.stdout or "sleep × 7" in done.stdout
+    assert "lane=3" in done.stdout
+    assert "\x1b" not in done.stdout
+    assert "[red]" in done.stdout  # a name is not markup
+
+
+def test_show_picks_the_last_attempt_unless_told(store: Path) -> None:
+    for words, attempt, code in ((["--attempt", "1"], 1, 3), ([], 2, 0)):
+        done = tracer_hooks(
+            "show", "second", "align-A", *words, "--store", store, "--format", "json"
+        )
+        page = json.loads(done.stdout)
+        assert (page["task"]["attempt"], page["task"]["exit_code"]) == (attempt, code)
+        assert page["task"]["tags"] == {"lane": "3"}
+        assert set(page) == {
+            "schema_version", "task", "processes", "tools", "readings", "events",
+        }  # fmt: skip
+    done = tracer_hooks("show", "second", "align-A", "--attempt", "9", "--store", store)
+    assert "has no attempt 9; it has 1, 2" in one_error(done, 1)
+
+
+def test_show_says_which_tasks_there_are(store: Path) -> None:
+    done = tracer_hooks("show", "second", "a", "--store", store)
+    message = one_error(done, 1) if done.returncode else ""
+    assert message == "" or "names 2 tasks" in message
+    assert "no task 'zzz' in this run" in one_error(
+        tracer_hooks("show", "second", "zzz", "--store", store), 1
+    )
+
+
+def test_compact_keeps_what_is_shown(store: Path) -> None:
+    before = json.loads(tracer_hooks("runs", "--store", store, "--format", "json").stdout)
+    assert tracer_hooks("compact", "--store", store).returncode == 0
+    assert tracer_hooks("compact", "second", "--store", store).returncode == 0
+    after = json.loads(tracer_hooks("runs", "--store", store, "--format", "json").stdout)
+    assert after == before
+
+
+@pytest.mark.parametrize("command", READERS)
+def test_no_store_is_one_clear_line(command: list[str], tmp_path: Path) -> None:
+    done = tracer_hooks(*command, "--store", tmp_path / "none")
+    message = one_error(done, 1)
+    assert "none" in message
+    assert "--store" in message
+
+
+@pytest.mark.parametrize("command", [["report", "zzz"], ["show", "zzz", "x"], ["compact", "zzz"]])
+def test_no_such_run_is_one_clear_line(command: list[str], store: Path) -> None:
+    assert "zzz" in one_error(tracer_hooks(*command, "--store", store), 1)
+
+
+@pytest.mark.parametrize("command", READERS)
+def test_a_reader_that_leaves_is_no_error(command: list[str], store: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    done = tracer_hooks(*command, "--store", store, stdout=write)
+    os.close(write)
+    assert done.stderr == ""
+    assert done.returncode == 141
+
+
+def test_a_full_disk_under_stdout_is_one_clear_line(store: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = tracer_hooks("runs", "--store", store, stdout=full)
+    assert done.returncode == 1
+    assert done.stderr == "tracer-hooks: error: No space left on device\n"
+
+
+@pytest.mark.parametrize("command", READERS)
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_any_encoding_of_the_output_will_do(command: list[str], encoding: str, store: Path) -> None:
+    done = subprocess.run(
+        [SCRIPT, *command, "--store", str(store)],
+        capture_output=True,
+        env=environment(PYTHONIOENCODING=encoding),
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.decode(encoding)
+
+
+@pytest.mark.parametrize("command", READERS)
+def test_colour_on_a_terminal_only(command: list[str], store: Path) -> None:
+    for extra, coloured in (({}, True), ({"NO_COLOR": "1"}, False)):
+        leader, terminal = pty.openpty()
+        with subprocess.Popen(
+            [SCRIPT, *command, "--store", str(store)],
+            stdout=terminal,
+            stderr=terminal,
+            stdin=subprocess.DEVNULL,
+            env=environment(TERM="xterm-256color", **extra),
+        ):
+            os.close(terminal)
+            seen = b""
+            try:
+                while chunk := os.read(leader, 65536):
+                    seen += chunk
+            except OSError:  # the last one closed the terminal
+                pass
+        os.close(leader)
+        assert b"second" in seen or b"align" in seen
+        # Bold is no colour, and stays with NO_COLOR.
+        assert (b"\x1b[32m" in seen or b"\x1b[1;32m" in seen) == coloured
+
+
+@pytest.mark.parametrize("command", READERS)
+def test_a_store_that_may_only_be_read_is_read(command: list[str], store: Path) -> None:
+    """As another user, who may look and not touch; without ingest nothing else changes."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to make a store that belongs to somebody else")
+    before = sorted(store.rglob("*"))
+    mine = tracer_hooks(*command, "--store", shutil.copytree(store, store.parent / "mine"))
+    unshared = subprocess.run(
+        ["unshare", "-m", "sh", "-c",
+         'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@" --store "$0"',
+         str(store), SCRIPT, *command],
+        capture_output=True, text=True, check=False, env=environment(),
+    )  # fmt: skip
+    if "mount" in unshared.stderr:
+        pytest.skip(f"this machine lets nobody mount: {unshared.stderr.strip()}")
+    assert (unshared.returncode, unshared.stderr) == (0, "")
+    assert unshared.stdout == mine.stdout
+    assert sorted(store.rglob("*")) == before
