@@ -72,7 +72,7 @@ _STEPS: dict[str, tuple[int, int, float, tuple[float, ...], float, int, dict[str
 
 def sequencing_run(samples: int = 12, seed: int = 1) -> dict[str, pa.Table]:
     """A run as scientists have them: six steps, uneven samples, one retry, one lost attempt."""
-    rng = random.Random(seed)  # noqa: S311 - a fixed seed, no secret
+    rng = random.Random(seed)
     tasks: list[dict[str, Any]] = []
     tools: list[dict[str, Any]] = []
     clock = 0.0
@@ -154,9 +154,76 @@ def _hosts(seconds: float) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+def process(process_id: int, parent: int | None, tool: str, **columns: Any) -> dict[str, Any]:
+    """A row of `processes` of the task `t1`: by default one second long, half of it on CPU."""
+    started = START + dt.timedelta(seconds=columns.pop("at", 0.0))
+    return {
+        "task_id": "t1", "attempt": 1, "process_id": process_id, "parent_id": parent,
+        "pid": 4000 + process_id, "tool": tool, "comm": tool[:15], "forked": False,
+        "started_at": started,
+        "ended_at": started + dt.timedelta(seconds=columns.pop("lived", 1.0)), "cpu_s": 0.5,
+        "memory_peak_bytes": 30 * MIB, "exit_code": 0, "source": "poll", "spool": "t1.1.x",
+    } | columns  # fmt: skip
+
+
+def one_task() -> dict[str, pa.Table]:
+    """A task of a minute: it reads, then works on two cores in four workers, then writes."""
+    waits = (42.0, 1.0, 12.0, 0.0, 5.0)
+    whole = task(
+        waits=waits, cpu_s=70.0, cpu_unattributed_s=1.2, cpus_requested=4.0, process_count=46,
+        memory_requested_bytes=4 * GIB, memory_peak_bytes=1900 * MIB, sample="S01",
+        submitted_at=START - dt.timedelta(seconds=3.2), short_process_count=40,
+        command="bash -c 'bwa mem -t 4 ref.fa S01.fq | samtools sort -o S01.bam'",
+        io_read_chars=900 * MIB, io_write_chars=700 * MIB, disk_read_bytes=640 * MIB,
+        disk_write_bytes=480 * MIB,
+    )  # fmt: skip
+    readings = []
+    for place in range(121):
+        at = place / 2
+        work = min(max(at - 10, 0) / 40, 1.0)
+        readings.append({
+            "task_id": "t1", "attempt": 1, "at": START + dt.timedelta(seconds=at),
+            "elapsed_s": at, "cpu_s": 70.0 * work, "wall_cpu_s": 42 * work,
+            "wall_runnable_s": work, "wall_network_s": 0.0,
+            "wall_disk_s": min(at, 10.0) * 0.8 + max(at - 50, 0) * 0.4,
+            "wall_idle_s": min(at, 10.0) * 0.2 + max(at - 50, 0) * 0.3,
+            "memory_bytes": int((200 + 1700 * work) * MIB) if at < 55 else 60 * MIB,
+            "disk_read_bytes": int(min(at / 10, 1.0) * 640 * MIB),
+            "disk_write_bytes": int(max(at - 50, 0) / 10 * 480 * MIB),
+            "processes": 7 if 10 < at < 50 else 3, "threads": 8, "spool": "t1.1.x",
+        })  # fmt: skip
+    processes = [
+        process(1, None, "bash", lived=60.0, cpu_s=0.1),
+        process(2, 1, "bwa mem", at=0.1, lived=50.0, cpu_s=3.0, memory_peak_bytes=1600 * MIB),
+        *(process(3 + i, 2, "bwa mem", at=10.0, lived=40.0, cpu_s=15.0, forked=True,
+                  memory_peak_bytes=400 * MIB) for i in range(4)),
+        process(7, 1, "samtools sort", at=0.2, lived=59.0, cpu_s=4.0),
+        process(8, 1, "bash", at=1.0, lived=4.0, cpu_s=0.3),
+        *(process(9 + i, 8, "gzip", at=1.0 + i / 10, lived=0.01, cpu_s=0.01) for i in range(40)),
+        process(60, 1, "grep", at=59.0, lived=0.1, cpu_s=0.01, exit_code=1),
+    ]  # fmt: skip
+    tools = [
+        {"task_id": "t1", "attempt": 1, "tool": tool, "count": n, "short_count": n if n > 9 else 0,
+         "cpu_s": cpu, "wall_s": wall, "memory_peak_bytes": 30 * MIB, "spool": "t1.1.x"}
+        for tool, n, cpu, wall in (
+            ("bwa mem", 5, 63.0, 210.0), ("samtools sort", 1, 4.0, 59.0),
+            ("gzip", 40, 0.4, 0.4), ("bash", 2, 0.4, 64.0), ("grep", 1, 0.01, 0.1),
+        )
+    ]  # fmt: skip
+    events = [{"task_id": "t1", "attempt": 1, "at": START + dt.timedelta(seconds=31),
+               "kind": "throttled", "detail": '{"share": 0.2}', "spool": "t1.1.x"}]  # fmt: skip
+    return {
+        "tasks": table("tasks", [whole]),
+        "processes": table("processes", processes),
+        "readings": table("readings", readings),
+        "tools": table("tools", tools),
+        "events": table("events", events),
+    }
+
+
 def many_tasks(count: int, seed: int = 1) -> dict[str, pa.Table]:
     """`count` short tasks of 40 steps with three tools each, for judging speed."""
-    rng = random.Random(seed)  # noqa: S311
+    rng = random.Random(seed)
     tasks, tools = [], []
     for number in range(count):
         task_id = f"job{number}"

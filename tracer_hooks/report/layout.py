@@ -52,8 +52,8 @@ class Page:
     width: int
     lines: list[Text] = field(default_factory=list)
 
-    def line(self, *pieces: Cell | tuple[str, str], indent: int = INDENT) -> None:
-        text = Text(" " * indent)
+    def line(self, *pieces: Cell | tuple[str, str], indent: int = INDENT, style: str = "") -> None:
+        text = Text(" " * indent, style=style)
         for piece in pieces:
             if isinstance(piece, tuple):
                 text.append(*piece)
