@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _LAST_TIME = 253_402_300_800.0  # the year 10000, where Python's datetime ends
 _CHUNK_ROWS = 5_000
+_NUMBERS = {int, float, type(None)}
 _LIMITS = {pa.int32(): 1 << 31, pa.int64(): 1 << 63}
 
 
@@ -112,15 +113,15 @@ def _json(value: Any) -> str | None:
 def _quickly(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     if pa.types.is_string(kind) or pa.types.is_boolean(kind):
         return pa.array(values, kind)
-    numbers = pa.array(values)  # refuses a mixture of types, and tells a bool from a number
+    if not set(map(type, values)) <= _NUMBERS:  # to Arrow, True among floats is 1.0
+        raise ValueError("not numbers")
+    numbers = pa.array(values)
     if pa.types.is_null(numbers.type):
         return numbers.cast(kind)
     if pa.types.is_integer(kind):
         if not pa.types.is_signed_integer(numbers.type):
             raise ValueError("not whole numbers")
         return numbers.cast(kind)
-    if not (pa.types.is_floating(numbers.type) or pa.types.is_signed_integer(numbers.type)):
-        raise ValueError("not numbers")
     numbers = numbers.cast(pa.float64(), safe=False)
     if pa.types.is_timestamp(kind):
         known = pc.and_(pc.greater_equal(numbers, 0.0), pc.less(numbers, _LAST_TIME))

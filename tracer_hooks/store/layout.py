@@ -84,7 +84,7 @@ def stored_run_id(folder: str) -> str:
         return text
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
     head = text
-    while _escaped_length(head) > _MAX_PARTITION - 17:
+    while _escaped_length(head) > _MAX_PARTITION - 19:  # %7E and the digest
         head = head[:-1]
     return f"{head}~{digest}"
 

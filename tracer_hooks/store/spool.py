@@ -97,7 +97,9 @@ def parse_lines(data: bytes) -> tuple[list[Line], int]:
     try:
         # One call for the file is faster than one for each line.
         lines = json.loads("[" + ",".join(complete) + "]")
-        if all(type(line) is dict and type(line.get("t")) is str for line in lines):
+        if len(lines) == len(complete) and all(
+            type(line) is dict and type(line.get("t")) is str for line in lines
+        ):
             return lines, 0
     except (ValueError, RecursionError):
         pass
