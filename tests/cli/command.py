@@ -6,7 +6,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import pytest
+
+from tracer_hooks.cli import application
 
 SCRIPT = str(Path(sys.executable).with_name("tracer-hooks"))
 
@@ -36,7 +40,15 @@ def tracer_hooks(
     )
 
 
-def one_error(done: subprocess.CompletedProcess[str], code: int) -> str:
+class Answer(NamedTuple):
+    """What a command gave back."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def one_error(done: Answer | subprocess.CompletedProcess[str], code: int) -> str:
     """The one line of the error that `done` must be; fails if it is anything else."""
     assert done.returncode == code, (done.returncode, done.stderr)
     assert done.stdout == ""
@@ -44,3 +56,11 @@ def one_error(done: subprocess.CompletedProcess[str], code: int) -> str:
     assert done.stderr.count("\n") == 1
     assert done.stderr.endswith("\n")
     return done.stderr.removeprefix("tracer-hooks: error: ").rstrip("\n")
+
+
+def here(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> Answer:
+    """The same command inside this process, which has what is slow to import already."""
+    capsys.readouterr()
+    returncode = application.main([str(argument) for argument in arguments])
+    said = capsys.readouterr()
+    return Answer(returncode, said.out, said.err)

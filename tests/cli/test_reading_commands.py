@@ -6,19 +6,20 @@ import json
 import os
 import pty
 import shutil
-import stat
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.cli.command import SCRIPT, environment, one_error, tracer_hooks
+from tests.cli.command import SCRIPT, environment, here, one_error, tracer_hooks
+
+Capsys = pytest.CaptureFixture[str]
 
 READERS = (["runs"], ["report"], ["show", "latest", "align-A"])
 
 
-def test_runs_newest_first(store: Path) -> None:
-    done = tracer_hooks("runs", "--store", store)
+def test_runs_newest_first(store: Path, capsys: Capsys) -> None:
+    done = here(capsys, "runs", "--store", store)
     assert (done.returncode, done.stderr) == (0, "")
     head, *rows = done.stdout.splitlines()
     assert head.split() == [
@@ -38,25 +39,37 @@ def test_runs_newest_first(store: Path) -> None:
     assert not any(line.endswith(" ") for line in done.stdout.splitlines())
 
 
-def test_runs_as_json(store: Path) -> None:
-    done = tracer_hooks("runs", "--store", store, "--format", "json", "--limit", "1")
+def test_runs_on_a_narrow_terminal_keep_the_whole_id(
+    store: Path, capsys: Capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for width in (30, 60, 80, 200):
+        monkeypatch.setenv("COLUMNS", str(width))
+        done = here(capsys, "runs", "--store", store)
+        lines = done.stdout.splitlines()
+        assert [line.split()[0] for line in lines] == ["RUN", "second", "first"]
+        assert max(map(len, lines)) <= width
+        assert ("ENGINE" in lines[0]) == (width == 200)
+
+
+def test_runs_as_json(store: Path, capsys: Capsys) -> None:
+    done = here(capsys, "runs", "--store", store, "--format", "json", "--limit", "1")
     (run,) = json.loads(done.stdout)["runs"]
     assert (run["run_id"], run["pipeline"], run["task_count"]) == ("second", "wf", 2)
     assert run["attempt_count"] == 3
     assert run["started_at"].endswith("+00:00")
 
 
-def test_reading_ingests_and_changes_nothing_that_is_shown(store: Path) -> None:
-    first = tracer_hooks("report", "second", "--store", store, "--format", "json")
+def test_reading_ingests_and_changes_nothing_that_is_shown(store: Path, capsys: Capsys) -> None:
+    first = here(capsys, "report", "second", "--store", store, "--format", "json")
     assert list(store.glob("tasks/run_id=second/*.parquet"))
     assert not list(store.glob("spool/second/align*"))
-    again = tracer_hooks("report", "second", "--store", store, "--format", "json")
+    again = here(capsys, "report", "second", "--store", store, "--format", "json")
     assert json.loads(first.stdout) == json.loads(again.stdout)
 
 
-def test_report_takes_latest_prefix_or_nothing(store: Path) -> None:
+def test_report_takes_latest_prefix_or_nothing(store: Path, capsys: Capsys) -> None:
     for words, run in (([], "second"), (["latest"], "second"), (["fir"], "first")):
-        done = tracer_hooks("report", *words, "--store", store, "--format", "json")
+        done = here(capsys, "report", *words, "--store", store, "--format", "json")
         assert (done.returncode, done.stderr) == (0, "")
         report = json.loads(done.stdout)
         assert report["run"]["run_id"] == run
@@ -66,7 +79,7 @@ def test_report_takes_latest_prefix_or_nothing(store: Path) -> None:
         }  # fmt: skip
 
 
-def test_store_from_the_environment(store: Path, tmp_path: Path) -> None:
+def test_store_from_the_environment(store: Path, tmp_path: Path, capsys: Capsys) -> None:
     done = tracer_hooks("runs", env=environment(TRACER_HOOKS_STORE=str(store)))
     assert "second" in done.stdout
     moved = tmp_path / "here" / ".tracer"
@@ -74,14 +87,14 @@ def test_store_from_the_environment(store: Path, tmp_path: Path) -> None:
     assert "second" in tracer_hooks("runs", cwd=tmp_path / "here").stdout
 
 
-def test_report_into_a_file_is_what_is_printed(store: Path, tmp_path: Path) -> None:
+def test_report_into_a_file_is_what_is_printed(store: Path, tmp_path: Path, capsys: Capsys) -> None:
     for form in ("text", "json", "markdown"):
         page = tmp_path / f"report.{form}"
         page.write_text("old")
         page.chmod(0o640)
-        done = tracer_hooks("report", "--store", store, "--format", form, "--output", page)
+        done = here(capsys, "report", "--store", store, "--format", form, "--output", page)
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-        printed = tracer_hooks("report", "--store", store, "--format", form, "--output", "-")
+        printed = here(capsys, "report", "--store", store, "--format", form, "--output", "-")
         if form != "text":
             assert page.read_text() == printed.stdout
         assert "align" in page.read_text()
@@ -91,35 +104,39 @@ def test_report_into_a_file_is_what_is_printed(store: Path, tmp_path: Path) -> N
     ]  # fmt: skip
 
 
-def test_report_into_a_symbolic_link_or_a_pipe(store: Path, tmp_path: Path) -> None:
+def test_report_into_a_symbolic_link_or_a_pipe(store: Path, tmp_path: Path, capsys: Capsys) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "target")
     (tmp_path / "target").write_text("old")
-    tracer_hooks("report", "--store", store, "--output", tmp_path / "link")
+    here(capsys, "report", "--store", store, "--output", tmp_path / "link")
     assert (tmp_path / "link").is_symlink()
     assert "align" in (tmp_path / "target").read_text()
-    done = tracer_hooks("report", "--store", store, "--output", "/dev/stdout")
-    assert "align" in done.stdout
-    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+    read, write = os.pipe()
+    here(capsys, "report", "--store", store, "--output", f"/dev/fd/{write}")
+    assert b"align" in os.read(read, 65536)
+    os.close(read)
+    os.close(write)
 
 
-def test_report_that_cannot_be_written_leaves_nothing(store: Path, tmp_path: Path) -> None:
-    done = tracer_hooks("report", "--store", store, "--output", tmp_path / "no" / "such" / "r.txt")
+def test_report_that_cannot_be_written_leaves_nothing(
+    store: Path, tmp_path: Path, capsys: Capsys
+) -> None:
+    done = here(capsys, "report", "--store", store, "--output", tmp_path / "no" / "such" / "r.txt")
     assert "No such file or directory" in one_error(done, 1)
 
 
-def test_show_finds_a_task_by_part_of_its_name(store: Path) -> None:
-    done = tracer_hooks("show", "second", "many", "--store", store)
+def test_show_finds_a_task_by_part_of_its_name(store: Path, capsys: Capsys) -> None:
+    done = here(capsys, "show", "second", "many", "--store", store)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "sleep × 6" in done.stdout or "sleep × 7" in done.stdout
+    assert "sleep 0.3" in done.stdout
     assert "lane=3" in done.stdout
     assert "\x1b" not in done.stdout
     assert "[red]" in done.stdout  # a name is not markup
 
 
-def test_show_picks_the_last_attempt_unless_told(store: Path) -> None:
+def test_show_picks_the_last_attempt_unless_told(store: Path, capsys: Capsys) -> None:
     for words, attempt, code in ((["--attempt", "1"], 1, 3), ([], 2, 0)):
-        done = tracer_hooks(
-            "show", "second", "align-A", *words, "--store", store, "--format", "json"
+        done = here(
+            capsys, "show", "second", "align-A", *words, "--store", store, "--format", "json"
         )
         page = json.loads(done.stdout)
         assert (page["task"]["attempt"], page["task"]["exit_code"]) == (attempt, code)
@@ -127,38 +144,38 @@ def test_show_picks_the_last_attempt_unless_told(store: Path) -> None:
         assert set(page) == {
             "schema_version", "task", "processes", "tools", "readings", "events",
         }  # fmt: skip
-    done = tracer_hooks("show", "second", "align-A", "--attempt", "9", "--store", store)
+    done = here(capsys, "show", "second", "align-A", "--attempt", "9", "--store", store)
     assert "has no attempt 9; it has 1, 2" in one_error(done, 1)
 
 
-def test_show_says_which_tasks_there_are(store: Path) -> None:
-    done = tracer_hooks("show", "second", "a", "--store", store)
+def test_show_says_which_tasks_there_are(store: Path, capsys: Capsys) -> None:
+    done = here(capsys, "show", "second", "a", "--store", store)
     message = one_error(done, 1) if done.returncode else ""
     assert message == "" or "names 2 tasks" in message
     assert "no task 'zzz' in this run" in one_error(
-        tracer_hooks("show", "second", "zzz", "--store", store), 1
+        here(capsys, "show", "second", "zzz", "--store", store), 1
     )
 
 
-def test_compact_keeps_what_is_shown(store: Path) -> None:
-    before = json.loads(tracer_hooks("runs", "--store", store, "--format", "json").stdout)
-    assert tracer_hooks("compact", "--store", store).returncode == 0
-    assert tracer_hooks("compact", "second", "--store", store).returncode == 0
-    after = json.loads(tracer_hooks("runs", "--store", store, "--format", "json").stdout)
+def test_compact_keeps_what_is_shown(store: Path, capsys: Capsys) -> None:
+    before = json.loads(here(capsys, "runs", "--store", store, "--format", "json").stdout)
+    assert here(capsys, "compact", "--store", store).returncode == 0
+    assert here(capsys, "compact", "second", "--store", store).returncode == 0
+    after = json.loads(here(capsys, "runs", "--store", store, "--format", "json").stdout)
     assert after == before
 
 
 @pytest.mark.parametrize("command", READERS)
-def test_no_store_is_one_clear_line(command: list[str], tmp_path: Path) -> None:
-    done = tracer_hooks(*command, "--store", tmp_path / "none")
+def test_no_store_is_one_clear_line(command: list[str], tmp_path: Path, capsys: Capsys) -> None:
+    done = here(capsys, *command, "--store", tmp_path / "none")
     message = one_error(done, 1)
     assert "none" in message
     assert "--store" in message
 
 
 @pytest.mark.parametrize("command", [["report", "zzz"], ["show", "zzz", "x"], ["compact", "zzz"]])
-def test_no_such_run_is_one_clear_line(command: list[str], store: Path) -> None:
-    assert "zzz" in one_error(tracer_hooks(*command, "--store", store), 1)
+def test_no_such_run_is_one_clear_line(command: list[str], store: Path, capsys: Capsys) -> None:
+    assert "zzz" in one_error(here(capsys, *command, "--store", store), 1)
 
 
 @pytest.mark.parametrize("command", READERS)
@@ -178,8 +195,9 @@ def test_a_full_disk_under_stdout_is_one_clear_line(store: Path) -> None:
     assert done.stderr == "tracer-hooks: error: No space left on device\n"
 
 
-@pytest.mark.parametrize("command", READERS)
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+@pytest.mark.parametrize(
+    ("command", "encoding"), [(READERS[0], "latin-1"), (READERS[1], "ascii"), (READERS[2], "ascii")]
+)
 def test_any_encoding_of_the_output_will_do(command: list[str], encoding: str, store: Path) -> None:
     done = subprocess.run(
         [SCRIPT, *command, "--store", str(store)],
@@ -191,7 +209,7 @@ def test_any_encoding_of_the_output_will_do(command: list[str], encoding: str, s
     assert done.stdout.decode(encoding)
 
 
-@pytest.mark.parametrize("command", READERS)
+@pytest.mark.parametrize("command", READERS[::2])
 def test_colour_on_a_terminal_only(command: list[str], store: Path) -> None:
     for extra, coloured in (({}, True), ({"NO_COLOR": "1"}, False)):
         leader, terminal = pty.openpty()
@@ -211,11 +229,10 @@ def test_colour_on_a_terminal_only(command: list[str], store: Path) -> None:
                 pass
         os.close(leader)
         assert b"second" in seen or b"align" in seen
-        # Bold is no colour, and stays with NO_COLOR.
         assert (b"\x1b[32m" in seen or b"\x1b[1;32m" in seen) == coloured
 
 
-@pytest.mark.parametrize("command", READERS)
+@pytest.mark.parametrize("command", READERS[:2])
 def test_a_store_that_may_only_be_read_is_read(command: list[str], store: Path) -> None:
     """As another user, who may look and not touch; without ingest nothing else changes."""
     if os.geteuid() != 0:

@@ -41,6 +41,7 @@ def test_every_option_reaches_the_supervisor_in_both_spellings() -> None:
         assert (options.run, options.task, options.attempt) == ("R", "T", 3)
         assert (options.store, options.capture, options.interval_s) == ("/some/store", "poll", 0.5)
         assert options.verbose
+        assert options.argv_recorded
         assert options.command == ["cmd", "--run"]
 
 
@@ -57,6 +58,14 @@ def test_odd_first_words(command: list[str]) -> None:
             parse(command)
         return
     assert parse(command)[1] == expected
+
+
+def test_command_lines_are_redacted_or_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRACER_HOOKS_REDACT", "patient-[0-9]+\n\n  \nward .*")
+    options, card = told("--no-argv", "x")
+    assert not options.argv_recorded
+    assert options.redact == ["patient-[0-9]+", "ward .*"]
+    assert set(card) == {"engine", "run_id", "step", "task_id", "task_name", "attempt"}
 
 
 def test_defaults_name_the_task_after_the_command() -> None:

@@ -43,6 +43,7 @@ how to watch:
   --store DIR        where the record goes (default: $TRACER_HOOKS_STORE, or .tracer here)
   --capture HOW      auto, perf, taskstats or poll (default: auto, the best that is permitted)
   --interval S       steady seconds between two readings
+  --no-argv          keep command lines out of the record
   --verbose          say on stderr what could not be observed
 
 examples:
@@ -85,8 +86,8 @@ def parse(argv: list[str]) -> tuple[dict[str, object], list[str]]:
             if sys.stdout is not None:
                 sys.stdout.write(HELP)
             raise SystemExit(0)
-        if word == "--verbose":
-            options["verbose"] = True
+        if word in _FLAGS:
+            options[word[2:]] = True
             continue
         name, equals, value = word.partition("=")
         if name not in _VALUED:
@@ -151,7 +152,8 @@ _VALUED: "dict[str, tuple[str, str, Callable[[str], object]]]" = {
     "--capture": ("auto", "capture", _capture),
     "--interval": ("1", "interval", parse_duration),
 }
-OPTIONS = (*_VALUED, "--verbose", "--help")
+_FLAGS = ("--verbose", "--no-argv")
+OPTIONS = (*_VALUED, *_FLAGS, "--help")
 
 
 def supervisor_arguments(options: dict[str, object], command: list[str]) -> list[str]:
@@ -166,8 +168,12 @@ def supervisor_arguments(options: dict[str, object], command: list[str]) -> list
     for key in ("capture", "interval"):
         if key in card:
             arguments += ["--" + key, str(card.pop(key))]
-    if card.pop("verbose", False):
-        arguments.append("--verbose")
+    for flag in _FLAGS:
+        if card.pop(flag[2:], False):
+            arguments.append(flag)
+    for pattern in os.environ.get("TRACER_HOOKS_REDACT", "").splitlines():
+        if pattern.strip():
+            arguments += ["--redact", pattern]
     card = complete_card(card, command)
     for option, key in (("--run", "run_id"), ("--task", "task_id"), ("--attempt", "attempt")):
         arguments += [option, str(card[key])]

@@ -45,30 +45,54 @@ def _print(rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    out = console()
+    lines = [_cells(row) for row in rows]
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
+    shown = _fitting(lines, out.width)
+    for heading in shown:
+        right = heading in _RIGHT
+        table.add_column(heading, justify="right" if right else "left", overflow="fold")
+    for row, cells in zip(rows, lines, strict=True):
+        style = status_style(row["status"])
+        table.add_row(*(Text(cells[h], style=style if h == "STATUS" else "") for h in shown))
+    out.print(table)
+
+
+_HEADINGS = ("RUN", "PIPELINE", "ENGINE", "STATUS", "STARTED", "WALL", "TASKS", "FAILED", "CPU")
+_RIGHT = frozenset({"WALL", "TASKS", "FAILED", "CPU"})
+# What a narrow terminal does without, first to last. A run's id is never cut: it gets copied.
+_DISPENSABLE = ("ENGINE", "PIPELINE", "CPU", "FAILED", "TASKS", "WALL", "STARTED", "STATUS")
+_GAP = 2
+
+
+def _cells(row: dict[str, Any]) -> dict[str, str]:
     from tracer_hooks.report.text import clean, fit
     from tracer_hooks.report.units import UNKNOWN, count, cpu_time, duration
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for heading in ("RUN", "PIPELINE", "ENGINE", "STATUS", "STARTED"):
-        table.add_column(heading, no_wrap=heading != "RUN", overflow="fold")
-    for heading in ("WALL", "TASKS", "FAILED", "CPU"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in rows:
-        started = row["started_at"]
-        table.add_row(
-            Text(clean(row["run_id"])),
-            Text(fit(row["pipeline"] or UNKNOWN, 24)),
-            Text(fit(row["engine"] or UNKNOWN, 16)),
-            Text(fit(row["status"] or UNKNOWN, 12), style=status_style(row["status"])),
-            f"{datetime.fromisoformat(started).astimezone():%Y-%m-%d %H:%M:%S}"
-            if started
-            else UNKNOWN,
-            duration(row["wall_s"]),
-            count(row["task_count"]),
-            count(row["failed_count"]),
-            cpu_time(row["cpu_s"]),
-        )
-    console().print(table)
+    started = row["started_at"] and datetime.fromisoformat(row["started_at"]).astimezone()
+    return {
+        "RUN": clean(row["run_id"]),
+        "PIPELINE": fit(row["pipeline"] or UNKNOWN, 24),
+        "ENGINE": fit(row["engine"] or UNKNOWN, 16),
+        "STATUS": fit(row["status"] or UNKNOWN, 12),
+        "STARTED": f"{started:%Y-%m-%d %H:%M}" if started else UNKNOWN,
+        "WALL": duration(row["wall_s"]),
+        "TASKS": count(row["task_count"]),
+        "FAILED": count(row["failed_count"]),
+        "CPU": cpu_time(row["cpu_s"]),
+    }
+
+
+def _fitting(lines: list[dict[str, str]], width: int) -> list[str]:
+    """The headings of the columns that `width` has room for, in their order."""
+    from rich.cells import cell_len
+
+    wanted = {h: max([len(h), *(cell_len(line[h]) for line in lines)]) + _GAP for h in _HEADINGS}
+    for heading in _DISPENSABLE:
+        if sum(wanted.values()) <= width:
+            break
+        del wanted[heading]
+    return list(wanted)
 
 
 COMMAND = Command(
