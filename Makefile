@@ -5,7 +5,8 @@
 # Each target sets up what it needs in .venv, once. Only make and Python 3.10 or later must be there.
 #
 # Names in a makefile cannot hold spaces. All names here are relative, so the repository may be in
-# a folder whose name does.
+# a folder whose name does; but Snakemake runs `script:` rules by the unquoted path of its Python, so
+# that demo and test then need VENV=/a/path/without/spaces.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -39,8 +40,11 @@ $(STAMPS)/installed: $(STAMPS)/venv pyproject.toml
 	@touch $@
 
 demo: $(STAMPS)/installed
+	@case "$$(cd $(BIN) && pwd)" in *' '*) \
+		echo "Snakemake cannot run scripts by a Python whose path has a space in it:" \
+			"say make demo VENV=/a/path/without/spaces" >&2; exit 1;; esac
 	@rm -rf $(DEMO_DIR) && mkdir -p $(DEMO_DIR)
-	@PATH="$$PWD/$(BIN):$$PATH" TRACER_HOOKS_STORE="$$PWD/.tracer" \
+	@PATH="$$(cd $(BIN) && pwd):$$PATH" TRACER_HOOKS_STORE="$$PWD/.tracer" \
 		snakemake --snakefile examples/snakemake/Snakefile --directory $(DEMO_DIR) \
 		--executor tracer --tracer-pipeline outbreak-typing \
 		--cores $(DEMO_CORES) --jobs $(DEMO_JOBS) --quiet rules host
