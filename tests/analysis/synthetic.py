@@ -35,7 +35,7 @@ def task(
     **columns: Any,
 ) -> dict[str, Any]:
     """A row of `tasks`: by default ten seconds that succeeded."""
-    wall = sum(waits) if waits is not None else columns.get("wall_s", 10.0)
+    wall = sum(waits) if waits is not None else columns.get("wall_s") or 0.0
     started = START + dt.timedelta(seconds=at)
     row: dict[str, Any] = {
         "pipeline": "rnaseq", "engine": "snakemake", "step": "align", "task_id": task_id,

@@ -42,29 +42,32 @@ class RunReport:
 def summarise(tables: Tables, run_id: str) -> RunReport:
     """Analyse the run `run_id`; tables that hold other runs too are fine."""
     t = relations(tables, run_id)
-    totals = usage.totals(t)
     steps = usage.by_step(t)
-    covered = coverage(t)
-    hosts = signals.hosts(t)
-    measured = Measured(
-        totals=totals,
-        steps=records(steps),
-        tools_of_steps=records(signals.short_helpers(t)),
-        failures=records(signals.failures(t)),
-        hosts=hosts,
-        coverage=covered,
-        oom_events=signals.oom_events(t),
-    )
+    measured = measure(t, steps)
     return RunReport(
-        run=run_facts(t, run_id, totals),
-        totals=totals,
+        run=run_facts(t, run_id, measured.totals),
+        totals=measured.totals,
         tasks=usage.by_attempt(t),
         by_task=usage.by_task(t),
         steps=steps,
         tools=usage.by_tool(t),
         findings=findings(measured),
-        coverage=covered,
-        hosts=hosts,
+        coverage=measured.coverage,
+        hosts=measured.hosts,
+    )
+
+
+def measure(tables: Tables, steps: pd.DataFrame | None = None) -> Measured:
+    """What findings are made from; `steps` is `usage.by_step` of the same tables."""
+    t = relations(tables)
+    return Measured(
+        totals=usage.totals(t),
+        steps=records(usage.by_step(t) if steps is None else steps),
+        tools_of_steps=records(signals.short_helpers(t)),
+        failures=records(signals.failures(t)),
+        hosts=signals.hosts(t),
+        coverage=coverage(t),
+        oom_events=signals.oom_events(t),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import ibis
 import numpy as np
@@ -177,8 +177,7 @@ def timeline(readings: ir.Table, attempt: Mapping[str, Any], buckets: int) -> pd
     for column in ("memory_bytes", "processes"):
         values = rows[column].to_numpy(float, na_value=np.nan)
         result[column] = _most(at, values, edges)
-    course = pd.DataFrame(result)
-    return course.astype(float)
+    return cast("pd.DataFrame", pd.DataFrame(result))
 
 
 def _rates(

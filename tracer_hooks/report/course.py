@@ -43,7 +43,7 @@ def course(page: Page, timeline: pd.DataFrame) -> None:
         if most > 0:
             page.line(
                 (label.ljust(LABEL), "dim"), sparkline(values, most),
-                (f"  at most {unit(most)}", "dim"),
+                (f"  max {unit(most)}", "dim"),
             )  # fmt: skip
     shares = [f"{part.name}_share" for part in PARTS]
     states = timeline[shares].to_numpy(float)

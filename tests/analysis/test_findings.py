@@ -1,0 +1,158 @@
+"""What is said of a run, and what is not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from analysis.synthetic import GIB, MIB, RUN, START, sequencing_run, table, task
+from tracer_hooks.analysis import findings, thresholds
+from tracer_hooks.analysis.summary import measure
+from tracer_hooks.analysis.tables import relations
+
+if TYPE_CHECKING:
+    from tracer_hooks.analysis.findings import Finding
+
+QUIET = {"waits": (9.8, 0.0, 0.1, 0.0, 0.1), "cpu_s": 9.8, "cpu_unattributed_s": 0.0,
+         "cpus_requested": 1.0, "memory_requested_bytes": GIB,
+         "short_process_count": 0}  # fmt: skip
+
+
+def found(*tasks: dict[str, Any], **tables: list[dict[str, Any]]) -> dict[str, Finding]:
+    rows = {name: table(name, rows) for name, rows in tables.items()}
+    measured = measure(relations({"tasks": table("tasks", list(tasks)), **rows}, RUN))
+    return {finding.kind: finding for finding in findings.findings(measured)}
+
+
+def quiet(task_id: str = "t1", **columns: Any) -> dict[str, Any]:
+    return task(task_id, **{**QUIET, **columns})
+
+
+def test_a_task_that_uses_what_it_asked_for_is_not_worth_a_word() -> None:
+    assert found(quiet()) == {}
+
+
+FACTS: dict[str, dict[str, Any]] = {
+    "blocked_on_disk": {"waits": (4.0, 0.0, 6.0, 0.0, 0.0)},
+    "waited_for_network": {"waits": (4.0, 0.0, 0.0, 6.0, 0.0)},
+    "idle": {"waits": (4.0, 0.0, 0.0, 0.0, 6.0)},
+    "waited_for_core": {"waits": (8.0, 2.0, 0.0, 0.0, 0.0)},
+    "cores_unused": {"cpus_requested": 4.0},
+    "memory_unused": {"memory_requested_bytes": 8 * GIB},
+    "memory_tight": {"memory_requested_bytes": 820 * MIB},
+    "": {"waits": (9.9, 0.1, 0.0, 0.0, 0.0)},  # on CPU: said to wait for nothing
+}
+
+
+def test_each_fact_is_found_for_its_step_and_no_other() -> None:
+    tasks = [quiet(kind, step=kind, **columns) for kind, columns in FACTS.items()]
+    measured = measure(relations({"tasks": table("tasks", tasks)}, RUN))
+    told = [(finding.step, finding.kind) for finding in findings.findings(measured)]
+    assert sorted(told) == sorted((kind, kind) for kind in FACTS if kind)
+
+
+def test_facts_of_the_run() -> None:
+    tasks = [quiet(status, status=status) for status in ("failed", "lost", "cancelled")]
+    assert set(found(*tasks, quiet(cpu_unattributed_s=8.0))) == {
+        "attempts_failed", "attempts_lost", "attempts_cancelled", "cpu_unattributed",
+    }  # fmt: skip
+
+
+def test_cores_asked_for_and_used_are_means_over_the_time() -> None:
+    long = quiet("a", waits=(90.0, 0, 0, 0, 0), cpu_s=90.0, cpus_requested=4.0)
+    short = quiet("b", waits=(10.0, 0, 0, 0, 0), cpu_s=10.0, cpus_requested=2.0)
+    evidence = found(long, short)["cores_unused"].evidence
+    assert evidence["cpus_requested"] == pytest.approx(3.8)
+    assert evidence["cores_mean"] == pytest.approx(1.0)
+
+
+def test_what_is_unknown_is_no_finding() -> None:
+    unknown = dict.fromkeys(
+        ["cpu_s", "cpu_unattributed_s", "memory_peak_bytes", "process_count", "cpus_requested"]
+    )
+    assert found(quiet(**unknown, **{f"wall_{p}_s": None for p in ("cpu", "disk")})) == {}
+
+
+def test_a_failure_comes_before_everything_and_says_what_it_took() -> None:
+    told = found(
+        quiet("a", waits=(0, 0, 1000.0, 0, 0)),
+        quiet("b", status="failed", failure_cause="oom", spool="b1"),
+        quiet("b", attempt=2, spool="b2"),
+    )
+    first = next(iter(told.values()))
+    assert first.kind == "attempts_failed"
+    assert first.evidence["oom_count"] == 1
+    assert first.evidence["unrecovered_count"] == 0
+    assert first.evidence["cpu_s"] == 9.8
+    weights = [finding.weight for finding in told.values()]
+    assert len(weights) > 1
+    assert weights == sorted(weights, reverse=True)
+
+
+def test_an_oom_kill_that_no_attempt_failed_of_is_said_too() -> None:
+    oom = {"task_id": "t1", "attempt": 1, "at": START, "kind": "oom", "detail": "{}"}
+    assert "out_of_memory" in found(quiet(), events=[oom])
+    assert "out_of_memory" not in found(quiet(status="failed", failure_cause="oom"), events=[oom])
+
+
+def test_short_helpers_are_named_with_their_cpu() -> None:
+    busy = quiet(process_count=400, short_process_count=390)
+    tools = [
+        {"task_id": "t1", "attempt": 1, "tool": tool, "count": n, "short_count": n - 1,
+         "cpu_s": cpu, "spool": "t1.1.x"}
+        for tool, n, cpu in (("grep", 300, 3.0), ("awk", 91, 1.9), ("bwa mem", 1, 4.0))
+    ]  # fmt: skip
+    evidence = found(busy, tools=tools)["short_helpers"].evidence
+    assert evidence["helpers"] == ["grep", "awk"]
+    assert evidence["helper_cpu_s"] == pytest.approx(4.9)
+    assert evidence["helper_cpu_share"] == pytest.approx(0.5)
+
+
+def host(at: float, busy: float, idle: float, iowait: float) -> dict[str, Any]:
+    import datetime as dt
+
+    return {"host": "n", "at": START + dt.timedelta(seconds=at), "cpu_user_s": busy,
+            "cpu_system_s": 0.0, "cpu_idle_s": idle, "cpu_iowait_s": iowait}  # fmt: skip
+
+
+def test_a_busy_host_whose_tasks_wait_is_told() -> None:
+    waiting = quiet(waits=(1.1, 0.0, 7.1, 0.0, 1.8), cpu_s=1.1)
+    hosts = [host(0, 1000, 5000, 100), host(100, 1087, 5008, 105)]
+    evidence = found(waiting, hosts=hosts)["host_against_tasks"].evidence
+    assert evidence["busy_share"] == pytest.approx(0.87)
+    assert evidence["iowait_share"] == pytest.approx(0.05)
+    assert evidence["tasks_disk_share"] == pytest.approx(0.71)
+
+
+def test_a_host_that_was_restarted_or_read_once_says_nothing() -> None:
+    restarted = [host(0, 1000, 5000, 100), host(100, 80, 10, 5)]
+    waiting = quiet(waits=(1.1, 0.0, 7.1, 0.0, 1.8))
+    assert "host_against_tasks" not in found(waiting, hosts=restarted)
+    assert "host_against_tasks" not in found(waiting, hosts=restarted[:1])
+
+
+def test_a_realistic_run_tells_its_story() -> None:
+    measured = measure(relations(sequencing_run(), RUN))
+    told = {(finding.kind, finding.step) for finding in findings.findings(measured)}
+    assert told >= {
+        ("cores_unused", "align"),
+        ("blocked_on_disk", "sort"),
+        ("idle", "wait_for_licence"),
+        ("short_helpers", "annotate"),
+        ("waited_for_network", "fetch_reference"),
+    }
+
+
+def test_every_threshold_is_used_and_has_a_reason() -> None:
+    from pathlib import Path
+
+    folder = Path(findings.__file__).parent
+    source = "".join(
+        path.read_text() for path in folder.glob("*.py") if path.name != "thresholds.py"
+    )
+    for name, limit in thresholds.THRESHOLDS.items():
+        # The parts of the wall time are put together from their names.
+        assert f'"{name}"' in source or name.startswith("wall_"), name
+        assert limit.reason.endswith(".")
+        assert limit.unit
