@@ -15,6 +15,9 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
+# The oldest Snakemake that the plugin supports has an environment of its own.
+OLD_SNAKEMAKE := 8.30
+OLD_VENV := .venvs/snakemake-$(OLD_SNAKEMAKE)
 # Override to choose an interpreter: make demo PYTHON=/opt/python3.12/bin/python3
 PYTHON ?=
 DEMO_DIR := .cache/demo
@@ -24,7 +27,7 @@ DEMO_JOBS ?= $(shell nproc)
 DEMO_CORES ?= $(shell echo $$(( $$(nproc) > 4 ? $$(nproc) : 4 )))
 PYTEST_ARGS ?=
 
-.PHONY: help setup demo test test-quick lint format bench clean distclean
+.PHONY: help setup demo test test-new test-old-snakemake test-quick lint format bench clean distclean
 help:
 	@sed -n 's/^# \(make [a-z]* \{2,\}.*\)/\1/p' Makefile
 
@@ -51,8 +54,23 @@ demo: $(STAMPS)/installed
 	@echo && cat $(DEMO_DIR)/results/summary.md && echo
 	@$(BIN)/tracer-hooks report latest
 
-test: $(STAMPS)/installed
+$(OLD_VENV)/stamps/installed: $(STAMPS)/venv pyproject.toml
+	@echo "Installing Snakemake $(OLD_SNAKEMAKE) into $(OLD_VENV) (once) ..."
+	@bash .ci/venv "$(OLD_VENV)" "$(BIN)/python"
+	@$(OLD_VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+		--editable '.[snakemake,demo,dev]' 'snakemake==$(OLD_SNAKEMAKE).*'
+	@mkdir -p $(@D) && touch $@
+
+# Everything with the newest Snakemake, then what concerns Snakemake with the oldest. One after
+# the other, also with make -j.
+.NOTPARALLEL:
+test: test-new test-old-snakemake
+
+test-new: $(STAMPS)/installed
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-old-snakemake: $(OLD_VENV)/stamps/installed
+	@$(OLD_VENV)/bin/python -m pytest -m snakemake $(PYTEST_ARGS)
 
 test-quick: $(STAMPS)/installed
 	@$(BIN)/python -m pytest -m "not engine" $(PYTEST_ARGS)
@@ -70,8 +88,8 @@ bench: $(STAMPS)/installed
 	@$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf .cache .tracer .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
 	find . -name __pycache__ -not -path './.venv/*' -not -path './.git/*' -prune -exec rm -rf {} +
 
 distclean: clean
-	rm -rf $(VENV) .venvs
+	rm -rf $(VENV) .venvs .tracer
