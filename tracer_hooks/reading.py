@@ -72,7 +72,9 @@ def task_report(run_id: str, task_id: str, attempt: int, store: Path) -> Report:
     import pyarrow.compute as pc
 
     from tracer_hooks.report.notebook import Report
+    from tracer_hooks.store.text import clean
 
+    task_id = clean(task_id)
     opened, run_id = open_run(run_id, store)
     own = tables(opened, run_id)
     for name, table in own.items():

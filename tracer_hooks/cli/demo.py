@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracer_hooks.cli.command import Command
-from tracer_hooks.cli.report import print_report
+from tracer_hooks.cli.output import print_page
 from tracer_hooks.errors import TracerError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def _execute(options: argparse.Namespace) -> int:
         record.end(status, len(TASKS))
     _say("")
     opened, run_id = open_run(run_id, store)
-    print_report(summarise(tables(opened, run_id), run_id), renderers()["text"])
+    print_page(summarise(tables(opened, run_id), run_id), renderers()["text"])
     _say(
         "\nGo on with:\n"
         f"  tracer-hooks show --store {shlex.quote(str(store))} latest annotate\n"

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, cast
+from typing import TYPE_CHECKING, Any, Protocol, TextIO, cast
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -38,6 +38,23 @@ def console(file: TextIO | None = None) -> Console:
     width = None if "COLUMNS" in os.environ else PIPED_WIDTH
     plain = cast("TextIO", _Trimmed(stream))
     return Quiet(file=plain, width=width, highlight=False, markup=False, emoji=False)
+
+
+class _Page(Protocol):
+    """Something that turns the results of an analysis into a page of text."""
+
+    def render(self, report: Any, *, color: bool, width: int) -> str: ...
+
+
+def print_page(report: Any, page: _Page) -> None:
+    """The page on stdout: in colour, and as wide as the terminal, if stdout is one."""
+    from tracer_hooks.report.text import encodable
+
+    out = console()
+    text = page.render(
+        report, color=out.color_system is not None and not out.no_color, width=out.width
+    )
+    sys.stdout.write(encodable(text.rstrip("\n"), out.encoding) + "\n")
 
 
 class _Trimmed:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from tracer_hooks.cli.command import Command
-from tracer_hooks.cli.output import Progress, console, warn, write_whole
+from tracer_hooks.cli.output import Progress, print_page, warn, write_whole
 from tracer_hooks.cli.parsing import add_format, add_store
 
 if TYPE_CHECKING:
     import argparse
 
-    from tracer_hooks.analysis.summary import RunReport
-    from tracer_hooks.report.renderer import Renderer
 
 _FILE_WIDTH = 120
 
@@ -47,17 +44,8 @@ def _execute(options: argparse.Namespace) -> int:
     if options.output and options.output != "-":
         write_whole(options.output, renderer.render(report, color=False, width=_FILE_WIDTH))
     else:
-        print_report(report, renderer)
+        print_page(report, renderer)
     return 0
-
-
-def print_report(report: RunReport, renderer: Renderer) -> None:
-    """The report on stdout, in colour and as wide as the terminal, if that is one."""
-    from tracer_hooks.report.text import encodable
-
-    out = console()
-    text = renderer.render(report, color=out.color_system is not None, width=out.width)
-    sys.stdout.write(encodable(text.rstrip("\n"), out.encoding) + "\n")
 
 
 COMMAND = Command(

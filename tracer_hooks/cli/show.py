@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from tracer_hooks.cli.command import Command
-from tracer_hooks.cli.output import Progress, console, warn
+from tracer_hooks.cli.output import Progress, print_page, warn
 from tracer_hooks.cli.parsing import add_format, add_store, positive
 from tracer_hooks.errors import TracerError
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 _LISTED = 8
+_EVIDENCE = ("processes", "tools", "readings", "events")
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -34,30 +35,35 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _execute(options: argparse.Namespace) -> int:
+    from tracer_hooks.analysis.task import summarise_task
     from tracer_hooks.reading import open_run
+    from tracer_hooks.report import task as page
+    from tracer_hooks.store.schema import TABLES
+    from tracer_hooks.store.text import clean
 
     with Progress("reading records") as progress:
         store, run_id = open_run(options.run, options.store, progress=progress, on_warning=warn)
-    attempts = find(store.table("tasks", run_id).to_pylist(), options.task)
-    task = choose(attempts, options.attempt)
-    evidence = {
-        name: _of_attempt(store, name, run_id, task)
-        for name in ("processes", "tools", "readings", "events")
-    }
+    attempts = find(store.table("tasks", run_id).to_pylist(), clean(options.task))
+    chosen = choose(attempts, options.attempt)
     if options.format == "json":
-        from tracer_hooks.cli.values import plain
-
-        page = {"schema_version": 1, "task": task, **evidence}
-        for rows in ([task], *evidence.values()):
-            for row in rows:
-                row.pop("spool", None)
-        json.dump(plain(page), sys.stdout, indent=1)
-        sys.stdout.write("\n")
+        _print_json(store, run_id, chosen)
     else:
-        from tracer_hooks.cli import task_page
-
-        task_page.render(task, len(attempts), evidence, console())
+        tables = {name: store.table(name, run_id) for name in TABLES}
+        report = summarise_task(tables, run_id, chosen["task_id"], chosen["attempt"])
+        print_page(report, page)
     return 0
+
+
+def _print_json(store: Store, run_id: str, chosen: Row) -> None:
+    """Everything that is recorded of the attempt, row by row."""
+    from tracer_hooks.cli.values import plain
+
+    evidence = {name: _of_attempt(store, name, run_id, chosen) for name in _EVIDENCE}
+    for rows in ([chosen], *evidence.values()):
+        for row in rows:
+            row.pop("spool", None)
+    json.dump(plain({"schema_version": 1, "task": chosen, **evidence}), sys.stdout, indent=1)
+    sys.stdout.write("\n")
 
 
 def find(tasks: list[Row], wanted: str) -> list[Row]:
