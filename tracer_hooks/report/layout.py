@@ -65,6 +65,17 @@ class Page:
     def blank(self) -> None:
         self.lines.append(Text())
 
+    def legend(self, entries: Sequence[tuple[str, str, str]]) -> None:
+        """Signs in their style with their meaning, in as many lines as they need."""
+        row = Text()
+        for sign, style, meaning in entries:
+            entry = Text(sign, style=style).append(f" {meaning}", style="dim")
+            if row and INDENT + row.cell_len + 3 + entry.cell_len > self.width:
+                self.line(row)
+                row = Text()
+            row.append_text(Text("   " if row else "").append_text(entry))
+        self.line(row)
+
     def heading(self, title: str, note: str = "") -> None:
         self.blank()
         self.line((title, "bold"), ("  " + note if note else "", "dim"), indent=0)
@@ -132,11 +143,11 @@ class Page:
                 break
             flexible = [i for i in shown if columns[i].names]
             slack = sum(max(0, widths[i] - columns[i].least) for i in flexible)
-            last = max(shown, key=lambda i: columns[i].rank)
-            if slack >= over or columns[last].rank == 0:
+            if slack >= over or len(shown) == 1:
                 _shrink(widths, [(i, columns[i].least) for i in flexible], over)
                 break
-            shown.remove(last)
+            # A column that is not there misleads nobody; a figure cut in two does.
+            shown.remove(max(shown[1:], key=lambda i: (columns[i].rank, i)))
         return shown, [widths[i] for i in shown]
 
     def _row(self, columns: Sequence[Column], cells: Sequence[Cell], widths: list[int]) -> None:
@@ -167,7 +178,7 @@ def bar(parts: Sequence[tuple[float, str, str]], width: int, filled: float = 1.0
     total = sum(share for share, _, _ in parts) or 1.0
     for share, sign, style in parts:
         reached += share / total
-        until = round(whole * reached)
+        until = int(whole * reached + 0.5)
         text.append(sign * (until - drawn), style=style)
         drawn = max(drawn, until)
     return text.append(" " * (width - drawn))

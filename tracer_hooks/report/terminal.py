@@ -9,8 +9,8 @@ from rich.text import Text
 from tracer_hooks.analysis.tables import records
 from tracer_hooks.report.brief import summary_lines
 from tracer_hooks.report.headline import facts, lower_bound, outcome, title
-from tracer_hooks.report.layout import GAP, INDENT, MIN_WIDTH, Column, Page, bar
-from tracer_hooks.report.palette import PARTS, STATUS_STYLES
+from tracer_hooks.report.layout import INDENT, MIN_WIDTH, Column, Page
+from tracer_hooks.report.palette import STATUS_STYLES
 from tracer_hooks.report.provenance import how_we_know
 from tracer_hooks.report.sentences import sentence
 from tracer_hooks.report.text import fit
@@ -24,8 +24,8 @@ from tracer_hooks.report.units import (
     number,
     percent,
     size,
-    whole_percent,
 )
+from tracer_hooks.report.where import MAX_STEPS, where_time_went
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,14 +35,11 @@ if TYPE_CHECKING:
 
 __all__ = ["render", "summary_lines"]
 
-MAX_STEPS = 15
 MAX_TASKS = 10
 MAX_TOOLS = 12
 MAX_FINDINGS = 10
 _MAX_WIDTH = 140
 _TILE_GAP = 3
-_SHARE = 6
-_TITLES = {"runnable": "ready", "network": "net"}
 
 
 def render(report: RunReport, *, color: bool = False, width: int = 100) -> str:
@@ -50,7 +47,7 @@ def render(report: RunReport, *, color: bool = False, width: int = 100) -> str:
     page = Page(max(MIN_WIDTH, min(width, _MAX_WIDTH)))
     _headline(page, report)
     if report.totals["count"]:
-        _where_time_went(page, report)
+        where_time_went(page, report)
         _steps(page, report)
         _tasks(page, report)
         _tools(page, report)
@@ -91,73 +88,6 @@ def _tiles(page: Page, tiles: list[tuple[str, str]]) -> None:
         tiles = tiles[len(widths) :]
         if tiles:
             page.blank()
-
-
-def _where_time_went(page: Page, report: RunReport) -> None:
-    totals = report.totals
-    page.heading("Where the time went", f"{duration(totals['wall_s'])} of wall time in tasks")
-    steps = records(report.steps.head(MAX_STEPS))
-    longest = steps[0]["wall_s"] or 0.0
-    titles = [_TITLES.get(part.name, part.name) for part in PARTS]
-    figures_width = (8 + GAP) + _SHARE * len(PARTS)
-    name_width = min(max(len("step"), *(len(fit(s["step"], 28)) for s in steps)), 28)
-    if page.width < 90:
-        name_width = min(name_width, 18)
-    bar_width = page.width - INDENT - name_width - GAP - figures_width - GAP
-    page.line(
-        Text(
-            f"{'step':<{name_width}}{'':{GAP}}{'wall':>8}{'':{GAP}}{'':{bar_width}}"
-            + "".join(f"{name:>{_SHARE}}" for name in titles),
-            style="dim",
-        )
-    )
-    for row in steps:
-        filled = (row["wall_s"] or 0.0) / longest if longest else 0.0
-        page.line(
-            _padded(fit(row["step"], name_width), name_width),
-            f"{'':{GAP}}{duration(row['wall_s']):>8}{'':{GAP}}",
-            _wait_bar(row, bar_width, filled),
-            _wait_shares(row),
-        )
-    rest = len(report.steps) - len(steps)
-    if rest > 0:
-        wall = report.steps["wall_s"].iloc[MAX_STEPS:].sum(min_count=1)
-        page.line((f"and {count(rest)} more steps, {duration(_plain(wall))}", "dim"))
-    if len(steps) > 1:
-        page.line(
-            _padded("all", name_width),
-            f"{'':{GAP}}{duration(totals['wall_s']):>8}{'':{GAP}}",
-            " " * bar_width,
-            _wait_shares(totals),
-        )
-    page.line(*_legend())
-    known = totals["wall_known_share"]
-    if known is not None and known < 0.9995:
-        page.line((f"Shares are of the {percent(known)} of wall time that is explained.", "dim"))
-
-
-def _legend() -> list[Text]:
-    pieces = []
-    for part in PARTS:
-        pieces.append(Text(part.sign * 2, style=part.style))
-        pieces.append(Text(f" {part.title}   ", style="dim"))
-    return pieces
-
-
-def _wait_bar(row: Mapping[str, Any], width: int, filled: float) -> Text:
-    if row["cpu_share"] is None:
-        return Text("?".ljust(width), style="dim")
-    return bar([(row[f"{p.name}_share"], p.sign, p.style) for p in PARTS], width, filled)
-
-
-def _wait_shares(row: Mapping[str, Any]) -> Text:
-    text = Text()
-    for part in PARTS:
-        share = row[f"{part.name}_share"]
-        # What is nothing, or next to it, steps back.
-        style = part.style if share is not None and share >= 0.1 else "dim"
-        text.append(f"{whole_percent(share):>{_SHARE}}", style=style)
-    return text
 
 
 def _steps(page: Page, report: RunReport) -> None:
@@ -301,12 +231,3 @@ def _of(used: str, requested: str) -> str:
 def _more(page: Page, rest: int, what: str) -> None:
     if rest > 0:
         page.line((f"and {count(rest)} more {what}{'s' if rest != 1 else ''}", "dim"))
-
-
-def _padded(name: str, width: int) -> Text:
-    text = Text(name)
-    return text.append(" " * max(0, width - text.cell_len))
-
-
-def _plain(value: Any) -> float | None:
-    return None if value != value else float(value)

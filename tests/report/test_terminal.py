@@ -1,0 +1,131 @@
+"""The report as text: what it says, and that it stays on the page whatever it is given."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from analysis.strategies import runs
+from analysis.synthetic import RUN, table, task
+from hypothesis import HealthCheck, given, settings
+from rich.cells import cell_len
+
+from tracer_hooks.analysis.summary import RunReport, summarise
+from tracer_hooks.report import json, markdown, terminal
+from tracer_hooks.report.layout import bar
+from tracer_hooks.report.notebook import Report
+from tracer_hooks.report.sentences import SENTENCES
+from tracer_hooks.report.units import UNKNOWN
+
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 160])
+def test_no_line_leaves_the_page(any_report: RunReport, width: int) -> None:
+    text = terminal.render(any_report, color=False, width=width)
+    assert max(cell_len(line) for line in text.splitlines()) <= width
+    assert text.endswith("\n")
+
+
+def test_a_pipe_gets_no_escape_sequence_and_no_trailing_space(any_report: RunReport) -> None:
+    text = terminal.render(any_report, color=False, width=100)
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text)
+    assert not re.search(r"[ \t]$", text, re.MULTILINE)
+
+
+def test_a_terminal_gets_colours_and_the_same_text(any_report: RunReport) -> None:
+    colored = terminal.render(any_report, color=True, width=100)
+    assert ANSI.search(colored)
+    stripped = "\n".join(line.rstrip() for line in ANSI.sub("", colored).splitlines())
+    assert stripped.strip() == terminal.render(any_report, color=False, width=100).strip()
+    assert "\x1b" not in ANSI.sub("", colored)
+
+
+def test_names_are_shown_as_they_are(hostile: RunReport) -> None:
+    text = terminal.render(hostile, color=False, width=140)
+    assert "[bold red]x[/bold red]" in text
+    assert "a␤b␍␤c␉d" in text
+
+
+def test_what_was_not_measured_is_never_zero(unknown: RunReport) -> None:
+    text = terminal.render(unknown, color=False, width=140)
+    table = text[text.index("\nSteps") : text.index("\nCostliest")]
+    assert UNKNOWN in table
+    head = text[: text.index("\nWhere the time went")]
+    assert not re.search(r"\b0 (s|B|h)\b", head)
+    for figure in ("CPU time", "where wall time went", "peak memory", "bytes on disk"):
+        assert figure in text[text.index("Not measured:") :]
+
+
+def test_it_says_what_matters(report: RunReport) -> None:
+    text = terminal.render(report, color=False, width=100)
+    for words in (
+        "rnaseq · snakemake 9.27.0 · succeeded", "50 tasks", "all succeeded, 2 retries",
+        "align asked for 4 cores and used 1.04 on average", "1.04 of 4", "1.40 GiB of 8 GiB",
+        "sort was blocked on disk for 71 %", "no named process", "and 40 more tasks",
+        "Not measured: bytes on the network.", "kernel.perf_event_paranoid is 3",
+    ):  # fmt: skip
+        assert words in " ".join(text.split()), words
+
+
+def test_a_run_without_tasks_says_so(empty: RunReport) -> None:
+    text = terminal.render(empty, color=False, width=100)
+    assert "0 tasks" in text
+    assert "What stands out" not in text
+    assert "no task on record" in terminal.summary_lines(empty)[0]
+
+
+def test_a_long_list_shows_its_top_and_how_many_more() -> None:
+    tasks = [task(f"t{n}", step=f"step{n:03d}", spool=str(n)) for n in range(40)]
+    text = terminal.render(summarise({"tasks": table("tasks", tasks)}, RUN), width=100)
+    assert "and 25 more steps" in text
+    assert "and 30 more tasks" in text
+    assert "step020" not in text
+
+
+def test_a_sum_that_lacks_a_part_is_marked_as_a_lower_bound() -> None:
+    tasks = [task("a"), task("b", cpu_s=None)]
+    text = terminal.render(summarise({"tasks": table("tasks", tasks)}, RUN), width=100)
+    assert "≥6.00 s" in text
+    assert "CPU time (1 attempt)" in text
+
+
+def test_every_finding_has_a_sentence(report: RunReport, hostile: RunReport) -> None:
+    import inspect
+
+    from tracer_hooks.analysis import findings
+
+    source = inspect.getsource(findings)
+    kinds = set(re.findall(r'Finding\("(\w+)"|_waiting\("\w+", "(\w+)"\)', source))
+    named = {one or other for one, other in kinds}
+    named |= {f"attempts_{status}" for status in ("failed", "lost", "cancelled")}
+    assert named == set(SENTENCES)
+
+
+def test_the_summary_is_about_ten_plain_lines(any_report: RunReport) -> None:
+    lines = terminal.summary_lines(any_report)
+    assert 1 <= len(lines) <= 10
+    assert all(cell_len(line) <= 110 and line.isprintable() for line in lines), lines
+
+
+def test_a_bar_fills_its_width_and_shares_it_out() -> None:
+    parts = [(0.5, "a", ""), (0.3, "b", ""), (0.2, "c", "")]
+    assert bar(parts, 10).plain == "aaaaabbbcc"
+    assert bar(parts, 10, 0.2).plain == "ab        "
+    assert bar(parts, 10, 1e-9).plain == "a" + " " * 9
+    assert bar(parts, 10, 0.0).plain == " " * 10
+
+
+@settings(
+    max_examples=6, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+@given(runs())
+def test_rendering_never_fails(tables: dict[str, object]) -> None:
+    report = Report.of_run(tables, RUN)
+    for width in (40, 100):
+        text = report.text(width)
+        assert max(map(cell_len, text.splitlines())) <= width
+    json.render(report)
+    markdown.render(report)
+    terminal.summary_lines(report)
+    report._repr_html_()
