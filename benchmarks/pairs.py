@@ -88,7 +88,9 @@ def show(title: str, figures: dict[str, dict[str, float]]) -> None:
         print(f"  {name:<16} {row}")
 
 
-def main(title: str, measure: Callable[[argparse.Namespace, Path], dict[str, Any]], pairs: int) -> None:
+def main(
+    title: str, measure: Callable[[argparse.Namespace, Path], dict[str, Any]], pairs: int
+) -> None:
     """The command line every benchmark shares."""
     parser = argparse.ArgumentParser(description=title)
     parser.add_argument("--pairs", type=int, default=pairs, help="alternating pairs to run")

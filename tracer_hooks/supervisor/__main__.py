@@ -1,4 +1,4 @@
-"""Start of the supervisor as its own process: ``python -I -S …/supervisor/__main__.py run … -- CMD``.
+"""The supervisor as its own process: ``python -I -S …/supervisor/__main__.py run … -- CMD``.
 
 With ``-I -S`` neither site-packages nor the user's PYTHON* variables are looked at. The package
 is made known by its folder alone, so that no other package's files are searched or imported.

@@ -13,14 +13,16 @@ import time
 
 from tracer_hooks.supervisor.options import Options
 from tracer_hooks.supervisor.outcome import outcome
-from tracer_hooks.supervisor.process import Process
-from tracer_hooks.supervisor.procfs import Proc, Stat
+from tracer_hooks.supervisor.procfs import Proc
 from tracer_hooks.supervisor.record import Record
 from tracer_hooks.supervisor.tree import Tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from tracer_hooks.supervisor.process import Process
+    from tracer_hooks.supervisor.procfs import Stat
 
 _NO_IO = (0, 0, 0, 0)
 _PIDFD_GET_INFO = 0xC040FF0B  # _IOWR(0xFF, 11, struct pidfd_info) of linux/pidfd.h, 64 bytes
@@ -42,7 +44,7 @@ class AttachedTotals:
         self._root = proc.stat(pid)
         self._io = proc.io("%d" % pid) or _NO_IO
         self._high_water = proc.high_water_bytes(pid) or 0
-        self._before = {}  # type: dict[int, Stat]  # children that were there
+        self._before: dict[int, Stat] = {}  # children that were there
         for tid in proc.threads(pid):
             for child in proc.children(pid, tid) or ():
                 stat = proc.stat(child)
@@ -102,7 +104,7 @@ class AttachedTotals:
 
     def largest_bytes(self) -> None:
         """Not known from outside."""
-        return None
+        return
 
     def high_water_bytes(self) -> int:
         """The process's own peak from before, which says nothing of now."""
@@ -122,7 +124,7 @@ class AttachedTotals:
             self._escaped_user_s -= before.user_s + before.reaped_user_s
             self._escaped_system_s -= before.system_s + before.reaped_system_s
 
-    def _ended(self, process: Process) -> None:
+    def _ended(self, process: "Process") -> None:
         tree = self._tree
         if tree is None or process.pid == self._pid or process.stat.ppid in tree.live:
             return

@@ -68,7 +68,8 @@ def _write_process(record: "Record", zombie: Zombie, own_s: float, now: float) -
     user_s = own_s * stat.user_s / ticked if ticked > 0 else own_s
     record.spool.add(
         {"t": "p", "id": 1, "parent": None, "pid": record.pid, "ppid": stat.ppid,
-         "start": record.started + record.since, "comm": stat.comm.decode("utf-8", "surrogateescape"),
+         "start": record.started + record.since,
+         "comm": stat.comm.decode("utf-8", "surrogateescape"),
          "argv": argv, "forked": False, "src": "poll"}
     )  # fmt: skip
     line = {

@@ -78,5 +78,9 @@ def unique(host: str) -> str:
 def spool_path(store: str, run_id: str, task_id: str, attempt: int, tail: str) -> str:
     """Where the spool of one attempt lives; `tail` comes from `unique`."""
     return "%s/spool/%s/%s.%d.%s.jsonl" % (
-        store, escape(run_id, MAX_RUN_ID), escape(task_id), attempt, tail,
+        store,
+        escape(run_id, MAX_RUN_ID),
+        escape(task_id),
+        attempt,
+        tail,
     )

@@ -1,10 +1,15 @@
 """Starting the command: everything as it would be without a supervisor in between."""
 
-import _signal
 import posix
 import sys
 
 from tracer_hooks.supervisor import libc
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal as _signal
+else:
+    import _signal  # what signal.py wraps in enums, without their import
 
 NOT_FOUND = 127
 NOT_EXECUTABLE = 126
@@ -44,7 +49,9 @@ def start(command: "list[str]", old_mask: "set[int]", go_fd: int = -1) -> "tuple
     for that pipe to be closed or written before it execs. Raises OSError if no fork is possible.
     """
     environment = original_environment()
-    arguments = [posix.fsencode(word) if hasattr(posix, "fsencode") else _bytes(word) for word in command]
+    arguments = [
+        posix.fsencode(word) if hasattr(posix, "fsencode") else _bytes(word) for word in command
+    ]
     failed_read, failed_write = posix.pipe()
     parent = posix.getpid()
     pid = posix.fork()

@@ -12,8 +12,8 @@ PR_SET_CHILD_SUBREAPER = 36
 def _resolve(name: str) -> "object":
     import _ctypes
 
-    call = _ctypes.call_cdeclfunction  # type: ignore[attr-defined]
-    address = _ctypes.dlsym(_ctypes.dlopen(None, 0), name)  # type: ignore[attr-defined]
+    call = _ctypes.call_cdeclfunction
+    address = _ctypes.dlsym(_ctypes.dlopen(None, 0), name)  # type: ignore[arg-type]
     return lambda *arguments: call(address, arguments)
 
 

@@ -64,7 +64,7 @@ class Memory:
             else:
                 possible_peak = resident * self._ratio > (self.peak_bytes or 0) * _NEW_PEAK
             if possible_peak and self._credit_s > 0:
-                self._measure(tree, resident)
+                self._measure(tree)
             # never less than the largest process, which holds that much whoever shares it
             estimate = max(largest, int(resident * self._ratio))
             source = "pss"
@@ -102,7 +102,7 @@ class Memory:
         if self.peak_bytes is None or size > self.peak_bytes:
             self.peak_bytes, self.source = size, source
 
-    def _measure(self, tree: Tree, resident: int) -> None:
+    def _measure(self, tree: Tree) -> None:
         begin = time.process_time()
         proportional = 0
         counted = 0

@@ -12,8 +12,8 @@ from tracer_hooks.supervisor.brief import io_columns
 from tracer_hooks.supervisor.host import HostReadings, forks
 from tracer_hooks.supervisor.identifiers import escape
 from tracer_hooks.supervisor.memory import Memory
-from tracer_hooks.supervisor.procfs import Proc
 from tracer_hooks.supervisor.process import Image, Process
+from tracer_hooks.supervisor.procfs import Proc
 from tracer_hooks.supervisor.redact import redact_argv
 from tracer_hooks.supervisor.spool import Spool
 from tracer_hooks.supervisor.tree import Tree
@@ -29,6 +29,7 @@ _BUDGET_SHARE = 0.006  # of one core, for looks; readings and flushes get the re
 _LONGEST_TICK_S = 5.0
 _FIRST_READING_S = 0.25
 _READING_S = 1.0
+_SCAN_S = 0.5
 _LONGEST_READING_S = 10.0
 _READINGS_PER_TASK = 600  # a long task is read less often, so that its record stays small
 _PROCESSES_IN_READING = 20
@@ -79,7 +80,7 @@ class Observer:
         self._next_tick = started + _FIRST_TICK_S
         self._next_reading = started + _FIRST_READING_S
         self._split_at = started
-        self._split_cpu_s = 0.0
+        self._split_cpu_s = self._split_named_s = 0.0
         self._split_waited_ns = 0
         self._forks_before = forks(proc)
         self.short_count = 0  # images that lived shorter than the interval
@@ -123,8 +124,14 @@ class Observer:
         io = self.totals.io(live)  # type: ignore[attr-defined]
         reaped = self.totals.reaped(live)  # type: ignore[attr-defined]
         self._split_up_to(now, user + system)
+        if not self.waits.network_known:
+            why = "the kernel does not let this user see in which function a thread sleeps"
+            self.spool.add(
+                {"t": "e", "at": now + self.since, "kind": "degraded",
+                 "detail": {"what": "wall_network_s", "why": why}}
+            )  # fmt: skip
         self.tree.finish(now)
-        self._write_images(self.tree.take_ended(), final=True)
+        self._write_images(self.tree.take_ended())
         named = self.tree.own_cpu_s()
         columns = {
             "cpu_user_s": user,
@@ -190,7 +197,7 @@ class Observer:
         user, system = self.totals.cpu(live)  # type: ignore[attr-defined]
         io = self.totals.io(live)  # type: ignore[attr-defined]
         self._split_up_to(now, user + system)
-        self._write_images(tree.take_ended(), final=False)
+        self._write_images(tree.take_ended())
         for process in busy:
             self._write_identity(process.image)
             self.spool.add(process.image.figures_line(self.since))
@@ -213,7 +220,8 @@ class Observer:
         )  # fmt: skip
         busy.sort(key=_cpu_of, reverse=True)
         line["p"] = [
-            [p.image.id, p.image.cpu_s, p.resident_bytes, p.image.disk_read_bytes, p.image.disk_write_bytes]
+            [p.image.id, p.image.cpu_s, p.resident_bytes, p.image.disk_read_bytes,
+             p.image.disk_write_bytes]
             for p in busy[:_PROCESSES_IN_READING]
         ]  # fmt: skip
         self.spool.add(line)
@@ -223,11 +231,16 @@ class Observer:
 
     def _split_up_to(self, now: float, cpu_s: float) -> None:
         waited_ns = self.tree.waited_ns
+        named_s = self.tree.own_cpu_s()
+        used_s = cpu_s - self._split_cpu_s
+        unseen_s = used_s - (named_s - self._split_named_s)
         self.split.add(
             now - self._split_at,
-            cpu_s - self._split_cpu_s,
+            used_s,
             (waited_ns - self._split_waited_ns) / 1e9,
+            min(1.0, max(0.0, unseen_s / used_s)) if used_s > 0 else 0.0,
         )
+        self._split_named_s = named_s
         self._split_at, self._split_waited_ns = now, waited_ns
         # ticks round a dead child's time down for a moment: count it when it shows
         self._split_cpu_s = max(self._split_cpu_s, cpu_s)
@@ -248,7 +261,7 @@ class Observer:
         image.io_read_chars, image.io_write_chars = own[0] - base[0], own[1] - base[1]
         image.disk_read_bytes, image.disk_write_bytes = own[2] - base[2], own[3] - base[3]
 
-    def _write_images(self, images: "list[Image]", final: bool) -> None:
+    def _write_images(self, images: "list[Image]") -> None:
         for image in images:
             if image.ended is not None and image.ended - image.born < self._interval_s:
                 self.short_count += 1
@@ -275,11 +288,17 @@ def watch(record: "Record") -> Observer:
         record.spool.path.rpartition("/")[0], escape(record.host, 100),
     )  # fmt: skip
     attached = options.mode == "attach"
+    if proc.stat(me) is None:
+        record.degraded("processes", "%s can't be read: only the kernel's totals are" % proc.root)
+    elif proc.children(me, me) is None:
+        record.degraded(
+            "processes", "this kernel has no children files: new processes are sought less often"
+        )
     observer = Observer(
         proc,
         record.spool,
         record.totals,
-        (lambda: [record.pid]) if attached else (lambda: proc.children(me, me) or [record.pid]),
+        _Roots(proc, record.pid if attached else me, attached).pids,
         started=record.started,
         since=record.since,
         interval_s=options.interval_s,
@@ -293,6 +312,27 @@ def watch(record: "Record") -> Observer:
         own = proc.stat(me)
         observer.tree.not_yet_stack = own.start_stack if own is not None else 0
     return observer
+
+
+class _Roots:
+    """The pids at the top of the tree of process `top`, which itself is one if `included`."""
+
+    def __init__(self, proc: Proc, top: int, included: bool) -> None:
+        self._proc = proc
+        self._top = top
+        self._own = [top] if included else []
+        self._by_scan = proc.children(top, top) is None
+        self._next_scan = 0.0
+
+    def pids(self) -> "list[int]":
+        if not self._by_scan:
+            return self._own or self._proc.children(self._top, self._top) or []
+        now = time.monotonic()
+        if now < self._next_scan:
+            return self._own
+        found = self._own + self._proc.descendants(self._top)
+        self._next_scan = now + max(_SCAN_S, (time.monotonic() - now) / _BUDGET_SHARE)
+        return found
 
 
 def _cpu_of(process: Process) -> float:

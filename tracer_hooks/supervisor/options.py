@@ -5,8 +5,8 @@ class Options:
     """What the supervisor was told. Paths and the card are as given, nothing is resolved."""
 
     __slots__ = (
-        "argv_recorded", "attempt", "capture", "card", "command", "control_fd", "interval_s", "mode",
-        "outputs", "pid", "ready_fd", "redact", "run", "store", "task", "verbose",
+        "argv_recorded", "attempt", "capture", "card", "command", "control_fd", "interval_s",
+        "mode", "outputs", "pid", "ready_fd", "redact", "run", "store", "task", "verbose",
     )  # fmt: skip
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ def outcome(status: int, received: "list[int]") -> "dict[str, object]":
     if code == 0:
         return {"status": "succeeded", "exit_code": 0, "signal": None, "failure_cause": None}
     # a program that catches the signal and leaves by itself exits with any status but 0
-    if any([number in _CANCELLING for number in received]):
+    if any(number in _CANCELLING for number in received):
         ended, cause = "cancelled", "cancelled"
     else:
         ended, cause = "failed", "signal" if signal is not None else "exit_code"

@@ -10,7 +10,7 @@ from tracer_hooks.supervisor.procfs import Proc, Stat
 class Thread:
     """One thread: its open schedstat file and what that said last."""
 
-    __slots__ = ("fd", "ran_ns", "waits_for", "waited_ns")
+    __slots__ = ("fd", "ran_ns", "waited_ns", "waits_for")
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
@@ -23,8 +23,9 @@ class Image:
     """One program in one process, from fork or exec to exec or exit."""
 
     __slots__ = (
-        "argv", "born", "comm", "cpu_base_s", "cpu_s", "disk_read_bytes", "disk_write_bytes", "ended",
-        "exe", "exec_of", "exit_code", "forked", "id", "io_base", "io_read_chars", "io_write_chars",
+        "argv", "born", "comm", "cpu_base_s", "cpu_s", "disk_read_bytes", "disk_write_bytes",
+        "ended", "exe", "exec_of", "exit_code", "forked", "id",
+        "io_base", "io_read_chars", "io_write_chars",
         "memory_peak_bytes", "parent_id", "pid", "ppid", "signal", "system_base_s", "system_s",
         "threads_peak", "user_base_s", "user_s", "written",
     )  # fmt: skip

@@ -14,8 +14,9 @@ class Stat:
     """The fields of /proc/PID/stat that are used here; times in seconds, own and reaped apart."""
 
     __slots__ = (
-        "comm", "cpu_s", "major_faults", "ppid", "reaped_major_faults", "reaped_s", "reaped_system_s",
-        "reaped_user_s", "start_stack", "start_ticks", "state", "system_s", "threads", "user_s",
+        "comm", "cpu_s", "major_faults", "ppid", "reaped_major_faults", "reaped_s",
+        "reaped_system_s", "reaped_user_s",
+        "start_stack", "start_ticks", "state", "system_s", "threads", "user_s",
     )  # fmt: skip
 
     def __init__(self, raw: bytes) -> None:
@@ -78,12 +79,34 @@ class Proc:
             return []
 
     def children(self, pid: int, tid: int) -> "list[int] | None":
-        """The pids that thread `tid` forked (or adopted); None where the kernel has no such file."""
+        """The pids that thread `tid` forked or adopted; None if the kernel has no such file."""
         path = "%d/task/%d/children" % (pid, tid)
         raw = self.read(path, 1 << 12)
         if raw is not None and len(raw) >= 1 << 12:
             raw = self.read_all(path)
         return None if raw is None else [int(word) for word in raw.split()]
+
+    def descendants(self, pid: int) -> "list[int]":
+        """Every live descendant of `pid`, by reading the parent of every process on the host.
+
+        For kernels without the children files; costs as much as the host is large.
+        """
+        try:
+            pids = [int(name) for name in posix.listdir(self.root) if name.isdigit()]
+        except OSError:
+            return []
+        children = {}  # type: dict[int, list[int]]
+        for other in pids:
+            stat = self.stat(other)
+            if stat is not None:
+                children.setdefault(stat.ppid, []).append(other)
+        found = []  # type: list[int]
+        ahead = [pid]
+        while ahead:
+            below = children.get(ahead.pop(), [])
+            found += below
+            ahead += below
+        return found
 
     def read_all(self, path: str) -> "bytes | None":
         """The whole of a file, however long, as one moment shows it as nearly as /proc can."""

@@ -18,6 +18,8 @@ from tracer_hooks.supervisor.totals import Totals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tracer_hooks.supervisor.attach import AttachedTotals
 
 _FIRST_TICK_S = 0.005
@@ -106,7 +108,11 @@ class Record:
         self._event("degraded", {"what": what, "why": why})
 
     def seal(
-        self, ended: "dict[str, object]", now: float, received: "list[int]" = (), exec_errno: int = 0  # type: ignore[assignment]
+        self,
+        ended: "dict[str, object]",
+        now: float,
+        received: "Sequence[int]" = (),
+        exec_errno: int = 0,
     ) -> None:
         """Write the last line: how it `ended` (see `outcome`) at the monotonic time `now`."""
         wall_s = now - self.started

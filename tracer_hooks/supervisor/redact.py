@@ -4,11 +4,15 @@ A word is looked at closely only if it might hold a secret: the patterns need `r
 costs more than a whole short task does.
 """
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 MASK = "***"
 _MIGHT = (
-    "pass", "pwd", "token", "secret", "key", "auth", "cred", "://", "bearer", "akia", "asia", "ghp_",
-    "gho_", "ghs_", "github_pat", "glpat", "xox", "sig=", "signature", "session", "cookie", "private",
-    "eyj", "sk-",
+    "pass", "pwd", "token", "secret", "key", "auth", "cred", "://", "bearer", "akia", "asia",
+    "ghp_", "gho_", "ghs_", "github_pat", "glpat", "xox", "sig=", "signature", "session", "cookie",
+    "private", "eyj", "sk-",
 )  # fmt: skip
 # Options whose value is the next word.
 _NAME = (
@@ -17,13 +21,14 @@ _NAME = (
     r"|auth[_\-]?(?:key|token|header)?|cookie)"
 )
 _PATTERNS = (
+    # first: the next would take the word "Bearer" for the secret
+    (r"(?i)\b(bearer|basic)(\s+)[\w\-.~+/]{8,}=*", r"\1\2" + MASK),
     # --password=x  PGPASSWORD=x  "token": "x"  password: x
     (r"(?i)\b(" + _NAME + r"""["']?\s*[=:]\s*["']?)([^\s"'&;,|]+)""", r"\1" + MASK),
     # --token x, inside one word that is a whole script
     (r"(?i)(?<!\S)(--?" + _NAME + r"""\s+["']?)([^\s"'&;|\-][^\s"'&;|]*)""", r"\1" + MASK),
     # scheme://user:secret@host
     (r"([a-zA-Z][\w+.\-]*://[^\s/:@]*:)([^\s/@]+)(?=@)", r"\1" + MASK),
-    (r"(?i)\b(bearer|basic)(\s+)[\w\-.~+/]{8,}=*", r"\1\2" + MASK),
     # well-known shapes of keys
     (r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b", MASK),
     (r"\b(?:gh[pousr]_|github_pat_|glpat-|xox[abprs]-|sk-)[\w\-]{10,}", MASK),
@@ -32,7 +37,7 @@ _PATTERNS = (
 _compiled = None
 
 
-def redact_argv(argv: "list[str]", extra: "list[str]" = ()) -> "list[str]":  # type: ignore[assignment]
+def redact_argv(argv: "Sequence[str]", extra: "Sequence[str]" = ()) -> "list[str]":
     """`argv` with what looks like a secret masked; `extra` are further patterns, masked whole.
 
     A pattern that is no regular expression is ignored: a typo must not stop a task.
@@ -46,7 +51,7 @@ def redact_argv(argv: "list[str]", extra: "list[str]" = ()) -> "list[str]":  # t
             mask_next = False
             continue
         mask_next = False
-        if extra or any([hint in lowered for hint in _MIGHT]):
+        if extra or any(hint in lowered for hint in _MIGHT):
             mask_next = _names_a_secret(word)
             word = _mask(word, extra)
         out.append(word)
@@ -61,7 +66,7 @@ def _names_a_secret(word: str) -> bool:
     return re.fullmatch(r"(?i)--?" + _NAME, word) is not None
 
 
-def _mask(word: str, extra: "list[str]") -> str:
+def _mask(word: str, extra: "Sequence[str]") -> str:
     global _compiled
     import re
 

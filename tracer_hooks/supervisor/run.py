@@ -1,6 +1,5 @@
 """Running a command under observation: the order of things, and what happens when they fail."""
 
-import _signal
 import posix
 import sys
 import time
@@ -8,6 +7,12 @@ import time
 from tracer_hooks.supervisor import launch, libc
 from tracer_hooks.supervisor.options import Options
 from tracer_hooks.supervisor.signals import SignalRelay, every_signal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal as _signal
+else:
+    import _signal  # what signal.py wraps in enums, without their import
 
 _CANARY_AFTER_S = 0.1
 # More exits a second than this among adopted orphans, and they are reaped in batches.
@@ -71,7 +76,7 @@ def _supervise(
     """Wait for the command, passing signals on and looking at its tree; its wait status."""
     sigchld = int(_signal.SIGCHLD)
     canary_at = time.monotonic() + _CANARY_AFTER_S
-    second, exits = 0.0, 0
+    pace = _Pace()
     while True:
         now = time.monotonic()
         due = record.due() if record is not None else now + 3600.0  # type: ignore[attr-defined]
@@ -79,14 +84,10 @@ def _supervise(
             due = min(due, canary_at)
         info = _signal.sigtimedwait(signals, max(0.0, due - now))
         now = time.monotonic()
-        if info is not None and info.si_signo != sigchld:
-            relay.handle(info)
         if info is not None:
-            if now - second > 1.0:
-                second, exits = now, 0
-            exits += 1
-            if exits > _EXITS_TO_CHASE:
-                time.sleep(_BATCH_S)
+            if info.si_signo != sigchld:
+                relay.handle(info)
+            pace.one_more(now)
             ended = _reap(pid, relay, record)
             if ended is not None:
                 return ended
@@ -99,6 +100,21 @@ def _supervise(
             except Exception as error:
                 record.failed(error)  # type: ignore[attr-defined]
                 complain.about(error)
+
+
+class _Pace:
+    """Signals that come too fast are taken in batches: they wait, blocked, and none is lost."""
+
+    def __init__(self) -> None:
+        self._second = 0.0
+        self._count = 0
+
+    def one_more(self, now: float) -> None:
+        if now - self._second > 1.0:
+            self._second, self._count = now, 0
+        self._count += 1
+        if self._count > _EXITS_TO_CHASE:
+            time.sleep(_BATCH_S)
 
 
 def _reap(pid: int, relay: SignalRelay, record: "object") -> "int | None":

@@ -7,11 +7,16 @@ pid alone must be. The kernel does not say which it was. A canary does: a child 
 that does nothing but keep every signal pending. If the canary got it, so did the command.
 """
 
-import _signal
 import posix
 import time
 
 from tracer_hooks.supervisor import libc
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal as _signal
+else:
+    import _signal  # what signal.py wraps in enums, without their import
 
 _CODE_FROM_KERNEL = 0x80  # SI_KERNEL: the terminal driver, which signals the whole group
 _STOPPING = (_signal.SIGTSTP, _signal.SIGTTIN, _signal.SIGTTOU)
@@ -89,6 +94,7 @@ class SignalRelay:
     def mirror_stop(self, number: int) -> None:
         """The command was stopped by signal `number`: stop likewise, so that the shell sees it."""
         if number in _STOPPING:
+            _signal.sigtimedwait((number,), 0)  # the terminal's own, which would stop us twice
             _signal.signal(number, _signal.SIG_DFL)
             _signal.pthread_sigmask(_signal.SIG_UNBLOCK, (number,))
             posix.kill(posix.getpid(), number)

@@ -7,13 +7,13 @@ used itself, plus what that descendant has reaped: each process is counted in on
 
 import resource
 
+from tracer_hooks.supervisor.procfs import Proc
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tracer_hooks.supervisor.process import Process
-
-from tracer_hooks.supervisor.procfs import Proc
 
 _NO_IO = (0, 0, 0, 0)
 

@@ -58,10 +58,10 @@ class Tree:
             pid, parent = found.pop()
             if pid in self.live or pid in self.excluded:
                 continue
-            process = self._meet(pid, parent, now)
-            if process is not None:
-                self._look(process, list(process.threads), now, look_at_waits, found)
-                threads += len(process.threads)
+            met = self._meet(pid, parent, now)
+            if met is not None:
+                self._look(met, list(met.threads), now, look_at_waits, found)
+                threads += len(met.threads)
         self._scanned = now
         self.threads_now = threads
         if threads > self.threads_peak:
@@ -139,6 +139,8 @@ class Tree:
             return
         if _has_execed(process, stat):
             self._exec(process, stat, now)
+        elif not process.image.argv and stat.state != b"Z":
+            process.image.argv = self.proc.command_line(pid)  # it was in the midst of its exec
         process.stat = stat
         process.changed = True
         resident = self.proc.resident_bytes(pid)
@@ -184,6 +186,7 @@ class Tree:
         stat = self.proc.stat(pid)
         if stat is None or (stat.start_stack and stat.start_stack == self.not_yet_stack):
             return None
+        parent = parent or self.live.get(stat.ppid)
         born = min(now, stat.start_ticks / TICKS_PER_SECOND + self._boot_offset_s)
         self.seen_count += 1
         image = Image(self.seen_count, pid, stat.ppid, born)

@@ -105,26 +105,29 @@ def connected_socket(proc: Proc, pid: int) -> bool:
 class WallSplit:
     """The five parts of the wall time; they sum to it whatever the counters say."""
 
-    __slots__ = ("cpu_s", "disk_s", "idle_s", "network_s", "runnable_s", "_weights")
+    __slots__ = ("_weights", "cpu_s", "disk_s", "idle_s", "network_s", "runnable_s")
 
     def __init__(self) -> None:
         self.cpu_s = self.runnable_s = self.disk_s = self.network_s = self.idle_s = 0.0
-        self._weights = {DISK: 0.0, NETWORK: 0.0, IDLE: 0.0}
+        self._weights = dict.fromkeys((RUN, DISK, NETWORK, IDLE), 0.0)
 
     def saw(self, kinds: "set[str]", gap_s: float) -> None:
         """One look at the tree, standing for the `gap_s` seconds since the one before."""
-        if RUN in kinds:
-            return  # that time is in the counters
-        for kind in (DISK, NETWORK, IDLE):
+        for kind in (RUN, DISK, NETWORK, IDLE):
             if kind in kinds:
                 self._weights[kind] += gap_s
                 return
 
-    def add(self, wall_s: float, cpu_s: float, runnable_s: float) -> None:
+    def add(
+        self, wall_s: float, cpu_s: float, runnable_s: float, unseen_share: float = 0.0
+    ) -> None:
         """Split an interval in which the tree ran `cpu_s` and waited for a CPU `runnable_s`.
 
         Both are sums over threads and may exceed the wall time; then they share it in
         proportion, so four busy processes on two CPUs show half their time as runnable.
+        `unseen_share` of the CPU time was used by processes too short to be looked at. How long
+        those waited for a CPU no counter says, so time in which somebody was seen ready to run,
+        and did not, is runnable to that share.
         """
         wall_s, cpu_s, runnable_s = max(0.0, wall_s), max(0.0, cpu_s), max(0.0, runnable_s)
         wanted = cpu_s + runnable_s
@@ -134,6 +137,12 @@ class WallSplit:
             self.runnable_s += active * runnable_s / wanted
         rest = wall_s - active
         weights = self._weights
+        seen = sum(weights.values())
+        if seen > 0.0 and unseen_share > 0.0:
+            ready = wall_s * weights[RUN] / seen - active
+            hidden = min(rest, max(0.0, ready) * unseen_share)
+            self.runnable_s += hidden
+            rest -= hidden
         total = weights[DISK] + weights[NETWORK] + weights[IDLE]
         if total > 0.0:
             self.disk_s += rest * weights[DISK] / total
@@ -141,7 +150,7 @@ class WallSplit:
             self.idle_s += rest * weights[IDLE] / total
         else:
             self.idle_s += rest
-        self._weights = {DISK: 0.0, NETWORK: 0.0, IDLE: 0.0}
+        self._weights = dict.fromkeys((RUN, DISK, NETWORK, IDLE), 0.0)
 
     def columns(self, wall_s: float, network_known: bool) -> "dict[str, object]":
         """The columns of the store; what rounding left goes to idle, so that they sum."""
