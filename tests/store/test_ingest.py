@@ -124,7 +124,7 @@ def test_the_store_is_kept_out_of_version_control(tmp_path: Path) -> None:
 def test_a_store_that_cannot_be_written_is_read_all_the_same(tmp_path: Path) -> None:
     path = spools.write(tmp_path, spools.attempt())
     (tmp_path / "processes").write_text("a file where a folder should be")
-    store = Store(tmp_path, on_warning=lambda text: None)
+    store = Store(tmp_path, on_warning=spools.ignore)
     result = store.ingest()
     assert len(result.warnings) == 1
     assert "cannot write" in result.warnings[0]

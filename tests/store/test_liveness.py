@@ -110,7 +110,7 @@ def test_after_a_reboot_of_this_host_the_writer_is_gone(tmp_path: Path) -> None:
 def test_a_hidden_process_is_not_taken_for_dead(tmp_path: Path) -> None:
     """/proc mounted with hidepid shows nothing of others' processes."""
     (tmp_path / "self/ns").mkdir(parents=True)
-    (tmp_path / "self/ns/pid").symlink_to(os.readlink("/proc/self/ns/pid"))
+    (tmp_path / "self/ns/pid").symlink_to(Path("/proc/self/ns/pid").readlink())
     boot = tmp_path / "sys/kernel/random/boot_id"
     boot.parent.mkdir(parents=True)
     boot.write_text(Path("/proc/sys/kernel/random/boot_id").read_text())

@@ -79,7 +79,7 @@ def test_a_spool_with_noise_in_it_is_ingested_or_kept(
     data = path.read_bytes()
     position %= len(data)
     path.write_bytes(data[:position] + noise + data[position:])
-    found = Store(store, on_warning=lambda text: None)
+    found = Store(store, on_warning=spools.ignore)
     before = found.table("tasks").num_rows
     found.ingest()
     assert found.table("tasks").num_rows == before
@@ -157,7 +157,7 @@ def test_values_of_the_wrong_type_are_null(tmp_path: Path) -> None:
 def test_a_spool_without_its_first_line_is_named_by_its_file(tmp_path: Path) -> None:
     path = spools.write(tmp_path, spools.attempt("some/task", card={"attempt": 3}))
     path.write_bytes(b"\x00" * 50 + b"\n" + path.read_bytes().partition(b"\n")[2])
-    store = Store(tmp_path, on_warning=lambda text: None)
+    store = Store(tmp_path, on_warning=spools.ignore)
     assert store.ingest().attempts == 1
     (task,) = store.table("tasks").to_pylist()
     assert (task["task_id"], task["attempt"], task["cpu_s"]) == ("some/task", 3, 1.2)
@@ -173,7 +173,7 @@ def test_a_spool_in_which_nothing_can_be_read_is_kept_aside(tmp_path: Path) -> N
     assert path.exists()  # its writer may be about to write
     long_ago = time.time() - 2 * 86_400
     os.utime(path, (long_ago, long_ago))
-    result = Store(tmp_path, on_warning=lambda text: None).ingest()
+    result = Store(tmp_path, on_warning=spools.ignore).ingest()
     assert len(result.warnings) == 1
     assert not path.exists()
     assert path.with_name(path.name + ".unreadable").exists()
@@ -183,7 +183,7 @@ def test_a_spool_in_which_nothing_can_be_read_is_kept_aside(tmp_path: Path) -> N
 def test_a_newer_spool_is_left(tmp_path: Path) -> None:
     path = spools.write(tmp_path, spools.attempt("t", v=2))
     spools.write(tmp_path, spools.attempt("old"))
-    store = Store(tmp_path, on_warning=lambda text: None)
+    store = Store(tmp_path, on_warning=spools.ignore)
     assert store.ingest().attempts == 1
     assert store.table("tasks")["task_id"].to_pylist() == ["old"]
     assert path.exists()
