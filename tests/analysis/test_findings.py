@@ -10,6 +10,7 @@ from analysis.synthetic import GIB, MIB, RUN, START, sequencing_run, table, task
 from tracer_hooks.analysis import findings, thresholds
 from tracer_hooks.analysis.summary import measure
 from tracer_hooks.analysis.tables import relations
+from tracer_hooks.report.sentences import plain
 
 if TYPE_CHECKING:
     from tracer_hooks.analysis.findings import Finding
@@ -107,6 +108,18 @@ def test_short_helpers_are_named_with_their_cpu() -> None:
     assert evidence["helpers"] == ["grep", "awk"]
     assert evidence["helper_cpu_s"] == pytest.approx(4.9)
     assert evidence["helper_cpu_share"] == pytest.approx(0.5)
+
+
+def test_helpers_that_nobody_saw_by_name_weigh_by_what_is_left_over() -> None:
+    busy = quiet(process_count=400, short_process_count=390, cpu_unattributed_s=4.9,
+                 process_count_source="estimated")  # fmt: skip
+    finding = found(busy)["short_helpers"]
+    assert finding.weight == pytest.approx(0.5)
+    assert finding.evidence["helper_cpu_s"] is None
+    assert finding.evidence["process_estimated_count"] == 1
+    said = plain(finding)
+    assert "an estimated 400 processes" in said
+    assert "few were seen by name, and 50 % of its CPU (4.90 s)" in said
 
 
 def host(at: float, busy: float, idle: float, iowait: float) -> dict[str, Any]:

@@ -97,13 +97,18 @@ def _short_helpers(measured: Measured) -> Iterator[Finding]:
             continue
         helpers = [t for t in measured.tools_of_steps if t["step"] == row["step"]]
         cpu = _total(t["cpu_s"] for t in helpers)
+        # Helpers that nobody saw by name are in what is left over.
+        most = _total((cpu, row["cpu_unattributed_s"]))
         evidence = {
-            **_pick(row, "count", "process_count", "short_process_count", "cpu_unattributed_s"),
+            **_pick(row, "count", "process_count", "process_estimated_count"),
+            **_pick(row, "short_process_count", "cpu_unattributed_s"),
+            "cpu_unattributed_share": _ratio(row["cpu_unattributed_s"], row["cpu_s"]),
+            "helper_count": _total(t["count"] for t in helpers),
             "helper_cpu_s": cpu,
             "helper_cpu_share": _ratio(cpu, row["cpu_s"]),
             "helpers": [t["tool"] for t in helpers[:3]],
         }
-        weight = max(_ratio(cpu, run_cpu) or 0.0, threshold("finding_weight"))
+        weight = min(1.0, max(_ratio(most, run_cpu) or 0.0, threshold("finding_weight")))
         yield Finding("short_helpers", row["step"], weight, evidence)
 
 

@@ -142,4 +142,6 @@ def _used(a: ir.Table) -> dict[str, ir.Scalar]:
         **{name: a[name].sum() for name in _SUMMED_BYTES},
         "process_count": a.process_count.sum(),
         "short_process_count": a.short_process_count.sum(),
+        # Attempts whose number of processes is a bound, not a count.
+        "process_estimated_count": (a.process_count_source == "estimated").sum().fill_null(0),
     }

@@ -29,6 +29,7 @@ _NBSP = "\N{NO-BREAK SPACE}"
 # A number and its unit, the two halves of a duration: no line ends between them.
 _FIGURE = re.compile(r"(\d) (?=(?:%|[µm]?s|B|[KMGTPE]iB|h|cores|\d\d[smh])\b|%)")
 MIN_WIDTH = 40
+_READABLE = 100  # longer lines of prose are hard to read
 GAP = 2
 INDENT = 2
 
@@ -85,7 +86,7 @@ class Page:
         start = " " * INDENT + (bullet + " " if bullet else "")
         # textwrap breaks at plain spaces only.
         bound = bold.replace(" ", _NBSP) + _FIGURE.sub(rf"\1{_NBSP}", text)
-        room = max(10, self.width - len(start))
+        room = max(10, min(self.width, _READABLE) - len(start))
         for place, wrapped in enumerate(textwrap.wrap(bound, room, break_on_hyphens=False)):
             line = Text(wrapped.replace(_NBSP, " "), style=style)
             if place == 0:

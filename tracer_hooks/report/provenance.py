@@ -49,7 +49,7 @@ def _captured(c: Mapping[str, Any]) -> str:
     if c["reading_count"] is not None:
         text += f"; {plural(c['reading_count'], 'reading')}"
         if c["without_readings_count"]:
-            text += f", none of {plural(c['without_readings_count'], 'attempt')}"
+            text += f", none of {plural(c['without_readings_count'], 'attempt')} that ended sooner"
     return text + "."
 
 

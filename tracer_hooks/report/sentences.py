@@ -69,14 +69,18 @@ def _waiting(part: str, said: str) -> Callable[[Evidence], str]:
 
 
 def _helpers(e: Evidence) -> str:
-    names = ", ".join(fit(tool, 24) for tool in e["helpers"])
+    about = "an estimated " if e["process_estimated_count"] else ""
     text = (
-        f"started {count(e['process_count'])} processes, {count(e['short_process_count'])} of them"
-        " shorter than one polling interval"
+        f"started {about}{count(e['process_count'])} processes,"
+        f" {count(e['short_process_count'])} of them shorter than one polling interval"
     )
-    if e["helper_cpu_share"] is not None and names:
+    names = ", ".join(fit(tool, 24) for tool in e["helpers"])
+    if e["helper_cpu_s"] is not None and 2 * e["helper_count"] >= e["short_process_count"]:
         share, seconds = percent(e["helper_cpu_share"]), duration(e["helper_cpu_s"])
         text += f"; such helpers ({names}) took {share} of its CPU ({seconds})"
+    elif e["cpu_unattributed_s"] is not None:
+        share, seconds = percent(e["cpu_unattributed_share"]), duration(e["cpu_unattributed_s"])
+        text += f"; few were seen by name, and {share} of its CPU ({seconds}) is of none that was"
     return text + "."
 
 
