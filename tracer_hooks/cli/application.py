@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracer_hooks.cli.parsing import nearest, parse
@@ -41,10 +42,11 @@ def main(argv: Sequence[str]) -> int:
     if not os.environ.get(DEBUG_VARIABLE):
         # What libraries tell each other's programmers is not for users; ours go through `warn`.
         warnings.simplefilter("ignore")
+    if sys.stdout is None:  # started with stdout closed
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  (for good)
     try:
         code = _dispatch(argv)
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except TracerError as error:
         _say(f"tracer-hooks: error: {error}")
         return error.exit_code

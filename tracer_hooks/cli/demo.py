@@ -103,7 +103,7 @@ def _say(line: str) -> None:
 
 COMMAND = Command(
     name="demo",
-    summary="record a small workload of about ten seconds and show its report",
+    summary="record a small workload of a few seconds and show its report",
     examples="""\
   tracer-hooks demo
   tracer-hooks demo --store ./demo-store

@@ -11,7 +11,7 @@ _PYTHON = [sys.executable, "-I", "-S"]
 _ALIGN = """\
 import time
 score = 0
-while time.process_time() < 3:
+while time.process_time() < 2:
     for i in range(10000):
         score = (score * 31 + i) % 1000003
 print("aligned, score", score)
@@ -82,5 +82,5 @@ TASKS = (
     ),
     DemoTask("annotate", "starts hundreds of tiny helpers", ["sh", "annotate.sh"], ["--cpus", "1"]),
     DemoTask("write", "waits for the disk", [*_PYTHON, "write_matrix.py"], ["--cpus", "1"]),
-    DemoTask("wait", "sleeps", ["sleep", "3"], ["--cpus", "2", "--time", "10m"]),
+    DemoTask("wait", "sleeps", ["sleep", "2"], ["--cpus", "2", "--time", "10m"]),
 )
