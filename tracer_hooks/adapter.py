@@ -74,11 +74,13 @@ def supervised(
     capture: str | None = None,
     interval_s: float | None = None,
     outputs: Sequence[str] = (),
+    redact: Sequence[str] = (),
     verbose: bool = False,
 ) -> list[str]:
     """The argv that runs `command` under the supervisor, with the same behaviour and exit status.
 
     `outputs` are paths whose sizes are summed as `output_bytes` when the command has ended.
+    `redact` are further patterns to mask in command lines: `plugins.redaction_patterns()`.
     """
     argv = [sys.executable, "-I", "-S", str(SUPERVISOR), "run"]
     argv += ["--store", str(store_path(store)), "--run", card.run_id, "--task", card.task_id]
@@ -89,6 +91,8 @@ def supervised(
         argv += ["--interval", repr(float(interval_s))]
     for path in outputs:
         argv += ["--output", path]
+    for pattern in redact:
+        argv += ["--redact", pattern]
     if verbose:
         argv.append("--verbose")
     return [*argv, "--", *command]
