@@ -24,7 +24,8 @@ def gone_observer() -> dict[str, Any]:
 def card_line(task_id: str = "t1", run_id: str = "r1", **changes: Any) -> dict[str, Any]:
     card = {
         "run_id": run_id, "task_id": task_id, "attempt": 1, "pipeline": "rna",
-        "engine": "snakemake", "step": "align", "tags": {"lane": "3"}, "cpus_requested": 4, "sample": "S1",
+        "engine": "snakemake", "step": "align", "tags": {"lane": "3"}, "cpus_requested": 4,
+        "sample": "S1",
     }  # fmt: skip
     card.update(changes.pop("card", {}))
     return {

@@ -103,7 +103,8 @@ def _java(name: str, call: Invocation, rules: ToolRules) -> str:
         title = f"{name} -jar {jar}"
         return title if rule is None else _with_subcommands(title, call.rest, rule)
     if call.script is not None:  # the main class
-        return rules.classes.get(call.script) or f"{name} {call.script}"
+        main = call.script.rpartition("/")[2]  # -m module/class
+        return rules.classes.get(main) or f"{name} {main or call.script}"
     return name
 
 
