@@ -113,9 +113,25 @@ def test_names_without_a_proper_command_line(exe: Any, argv: Any, comm: Any, nam
 
 
 words = st.text(max_size=30) | st.sampled_from(
-    sorted(default_rules().programs)
-    + ["-c", "-m", "-e", "-jar", "--", "-", "+", "-euo", "--file=", "--file=x", "/", ".", "x.py"]
-    + ["/bin/x", "sort", " (deleted)"]
+    [
+        *sorted(default_rules().programs),
+        *(
+            "-c",
+            "-m",
+            "-e",
+            "-jar",
+            "--",
+            "-",
+            "+",
+            "-euo",
+            "--file=",
+            "--file=x",
+            "/",
+            ".",
+            "x.py",
+        ),
+        *("/bin/x", "sort", " (deleted)"),
+    ]
 )
 anything = st.none() | st.integers() | words | st.lists(st.none() | words, max_size=6)
 
