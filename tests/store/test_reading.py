@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -228,3 +229,24 @@ def test_one_store_object_sees_what_comes_and_goes(tmp_path: Path) -> None:
     assert store.table("tasks").num_rows == 3
     spools.write(tmp_path, spools.attempt("late"))
     assert sorted(store.table("tools")["task_id"].to_pylist()) == ["late", "t0", "t1", "t2"]
+
+
+def test_a_part_is_not_seen_before_it_is_whole(tmp_path: Path) -> None:
+    fill(tmp_path, "a")
+    (path,) = tmp_path.glob("tasks/*/*.parquet")
+    table = pq.ParquetFile(path).read()
+    seen: list[list[Path]] = []
+
+    def batches(fail: bool) -> Iterator[pa.Table]:
+        yield table
+        seen.append([p for p in (tmp_path / "new").iterdir() if not p.name.startswith(".")])
+        if fail:
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        write_part(tmp_path / "new", "tasks", batches(True), ["s"])
+    assert list((tmp_path / "new").iterdir()) == []
+    written = write_part(tmp_path / "new", "tasks", batches(False), ["s"])
+    assert seen == [[], []]
+    assert list((tmp_path / "new").iterdir()) == [written]
+    assert write_part(tmp_path / "new", "tasks", batches(False), ["s"]) == written

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 Warn = Callable[[str], None]
 _GRACE_S = 60.0
+_TRIES = 10
 
 
 def read_attempt(file: SpoolFile, *, only_final: bool) -> tuple[Spool, State] | None:
@@ -91,14 +92,23 @@ class PendingReader:
         self._rules = rules
         self._warn = warn
         self._known: dict[str, _Known] = {}
+        self._moved = False
 
     def tables(self, run_id: str) -> dict[str, pa.Table]:
         """The rows of a run that are not ingested, by table; no table where there are none."""
-        files = [
-            file
-            for folder in self._layout.spool_folders().get(run_id, [])
-            for file in spool_files(folder)
-        ]
+        for _ in range(_TRIES):
+            self._moved = False
+            files = [
+                file
+                for folder in self._layout.spool_folders().get(run_id, [])
+                for file in spool_files(folder)
+            ]
+            tables = self._read(run_id, files)
+            if not self._moved:
+                break
+        return tables
+
+    def _read(self, run_id: str, files: list[SpoolFile]) -> dict[str, pa.Table]:
         known = self._known.get(run_id)
         if known is None or not known.files <= set(files):
             known = _Known(set(), {})
@@ -128,7 +138,11 @@ class PendingReader:
             rows.add_attempt(spool, "running" if state == "running" else "lost")
             return state == "sealed"
         record = read_spool(file)
-        if record is None or not self._readable(record):
+        if record is None:
+            # An attempt that is gone is ingested; a record may just have another name by now.
+            self._moved = True
+            return False
+        if not self._readable(record):
             return False
         if file.kind == "host":
             changing.add_host(record)
