@@ -17,6 +17,8 @@ _NEW_PEAK = 1.01
 # Share of one core that reading PSS may cost, and the credit that it starts with.
 _PSS_SHARE = 0.004
 _PSS_CREDIT_S = 0.15
+# Pages stop being shared when somebody writes to them, which moves no resident size.
+_STALE_S = 2.0
 
 
 class Memory:
@@ -27,8 +29,8 @@ class Memory:
         self.now_bytes = None  # type: int | None
         self.peak_bytes = None  # type: int | None
         self.source = None  # type: str | None
-        self._ratio = 1.0  # proportional / resident, as last measured
-        self._measured_count = 1
+        self._measured_count = 0
+        self._measured_at = 0.0
         self._integral = 0.0
         self._integral_s = 0.0
         self._credit_s = _PSS_CREDIT_S
@@ -41,32 +43,22 @@ class Memory:
 
     def look(self, tree: Tree, now: float) -> None:
         """Take the tree's memory as the last scan found it."""
-        processes = tree.live.values()
-        resident = 0
-        largest = 0
-        for process in processes:
-            resident += process.resident_bytes
-            if process.resident_bytes > largest:
-                largest = process.resident_bytes
         gap_s = 0.0 if self._last is None else now - self._last
         self._last = now
         self._credit_s = min(_PSS_CREDIT_S, self._credit_s + gap_s * _PSS_SHARE)
-        if not resident:
+        resident = [process.resident_bytes for process in tree.live.values()]
+        total, largest = sum(resident), max(resident, default=0)
+        if not total:
             return
-        shared_matters = resident > largest * _SHARING_MATTERS
-        source = "rss"
-        if not shared_matters:
-            self._ratio, estimate = 1.0, resident
-        else:
-            if self._measured_count != len(processes) or self._ratio == 1.0:
-                # the mix is another: what was measured does not hold, unless it can't be a peak
-                possible_peak = resident > (self.peak_bytes or 0) * _NEW_PEAK
-            else:
-                possible_peak = resident * self._ratio > (self.peak_bytes or 0) * _NEW_PEAK
-            if possible_peak and self._credit_s > 0:
-                self._measure(tree)
-            # never less than the largest process, which holds that much whoever shares it
-            estimate = max(largest, int(resident * self._ratio))
+        estimate, source = total, "rss"
+        if total > largest * _SHARING_MATTERS:
+            peak = (self.peak_bytes or 0) * _NEW_PEAK
+            estimate = max(largest, _estimate(tree))
+            stale = len(resident) != self._measured_count or now - self._measured_at > _STALE_S
+            if total > peak and self._credit_s > 0 and (stale or estimate > peak):
+                self._measure(tree, now)
+                # never less than the largest process, which holds that much whoever shares it
+                estimate = max(largest, _estimate(tree))
             source = "pss"
         self.now_bytes = estimate
         self._integral += estimate * gap_s
@@ -102,18 +94,27 @@ class Memory:
         if self.peak_bytes is None or size > self.peak_bytes:
             self.peak_bytes, self.source = size, source
 
-    def _measure(self, tree: Tree) -> None:
+    def _measure(self, tree: Tree, now: float) -> None:
         begin = time.process_time()
-        proportional = 0
-        counted = 0
         for process in tree.live.values():
-            if not process.resident_bytes:
-                continue
-            size = self._proc.proportional_bytes(process.pid)
-            if size is not None:  # another user's process keeps its resident size out of both
-                proportional += size
-                counted += process.resident_bytes
-        if counted:
-            self._ratio = min(1.0, proportional / counted)
-        self._measured_count = len(tree.live)
+            if process.resident_bytes:
+                process.proportional_bytes = self._proc.proportional_bytes(process.pid)
+                process.measured_resident_bytes = process.resident_bytes
+        self._measured_count, self._measured_at = len(tree.live), now
         self._credit_s -= time.process_time() - begin
+
+
+def _estimate(tree: Tree) -> int:
+    """What the tree holds, from what was measured and how the resident sizes moved since.
+
+    A fork shares all with its parent: until it is measured, only its growth counts.
+    """
+    total = 0
+    for process in tree.live.values():
+        size = process.resident_bytes
+        if process.proportional_bytes is not None:
+            size += process.proportional_bytes - process.measured_resident_bytes
+        elif process.image.forked:
+            size -= process.first_resident_bytes
+        total += max(0, size)
+    return total

@@ -5,23 +5,21 @@ reading costs more (I/O counters, high-water marks) and is written down. Both ke
 the interval stretches until looking costs less than one per cent of one core.
 """
 
-import posix
 import time
 
 from tracer_hooks.supervisor.brief import io_columns
 from tracer_hooks.supervisor.host import HostReadings, forks
-from tracer_hooks.supervisor.identifiers import escape
 from tracer_hooks.supervisor.memory import Memory
-from tracer_hooks.supervisor.process import Image, Process
+from tracer_hooks.supervisor.process import Process
 from tracer_hooks.supervisor.procfs import Proc
-from tracer_hooks.supervisor.redact import redact_argv
+from tracer_hooks.supervisor.rows import Rows
 from tracer_hooks.supervisor.spool import Spool
 from tracer_hooks.supervisor.tree import Tree
 from tracer_hooks.supervisor.waits import WaitReader, WallSplit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tracer_hooks.supervisor.record import Record
+    from tracer_hooks.supervisor.sources import Source
 
 _FIRST_TICK_S = 0.004
 _GROWTH = 1.5  # dense at the start, then ever less until the steady interval
@@ -29,7 +27,6 @@ _BUDGET_SHARE = 0.006  # of one core, for looks; readings and flushes get the re
 _LONGEST_TICK_S = 5.0
 _FIRST_READING_S = 0.25
 _READING_S = 1.0
-_SCAN_S = 0.5
 _LONGEST_READING_S = 10.0
 _READINGS_PER_TASK = 600  # a long task is read less often, so that its record stays small
 _PROCESSES_IN_READING = 20
@@ -54,12 +51,13 @@ class Observer:
         started: float,
         since: float,
         interval_s: float,
-        argv_recorded: bool = True,
-        redact: "list[str]" = (),  # type: ignore[assignment]
+        rows: Rows,
         host: "HostReadings | None" = None,
     ) -> None:
         self.proc = proc
         self.spool = spool
+        self.rows = rows
+        self.sources: list[Source] = []
         self.totals = totals
         self.started = started
         self.since = since  # monotonic + since = UNIX time
@@ -71,8 +69,6 @@ class Observer:
         self.split = WallSplit()
         self._roots = roots
         self._interval_s = interval_s
-        self._argv_recorded = argv_recorded
-        self._redact = redact
         self._host = host
         self._tick_s = _FIRST_TICK_S
         self._tick_cost_s = 0.0
@@ -83,14 +79,18 @@ class Observer:
         self._split_cpu_s = self._split_named_s = 0.0
         self._split_waited_ns = 0
         self._forks_before = forks(proc)
-        self.short_count = 0  # images that lived shorter than the interval
 
     def due(self) -> float:
         """When the next look is due."""
-        return self._next_tick
+        return min([self._next_tick, *[source.due() for source in self.sources]])
 
     def tick(self, now: float) -> None:
         """Look at the tree; take a reading if one is due."""
+        if now < self._next_tick:  # a source asked for it
+            for source in self.sources:
+                if now >= source.due():
+                    source.look(now)
+            return
         begin = time.process_time()
         self._look(now)
         if now >= self._next_reading:
@@ -131,8 +131,12 @@ class Observer:
                  "detail": {"what": "wall_network_s", "why": why}}
             )  # fmt: skip
         self.tree.finish(now)
-        self._write_images(self.tree.take_ended())
+        for source in self.sources:
+            source.finish(now)
+        self.rows.ended(self.tree.take_ended())
+        self.rows.write_groups()
         named = self.tree.own_cpu_s()
+        unseen = self._unseen(user + system - named)
         columns = {
             "cpu_user_s": user,
             "cpu_system_s": system,
@@ -151,27 +155,28 @@ class Observer:
         )
         columns.update(io_columns(io))
         columns.update(reaped)
-        columns.update(self._counts(user + system - named))
+        columns.update(
+            {
+                "process_count": self.rows.count + unseen,
+                "process_count_source": "estimated",
+                "short_process_count": self.rows.short_count + unseen,
+            }
+        )
+        for source in self.sources:
+            columns.update(source.columns(now))
         return columns
 
-    def _counts(self, unattributed_s: float) -> "dict[str, object]":
-        """How many processes there were: those seen, and how many more there can have been.
+    def _unseen(self, unattributed_s: float) -> int:
+        """How many more processes than those seen there can have been.
 
         Two bounds, and the smaller counts: what the host forked meanwhile, and what the CPU time
         that no seen process accounts for can have paid for.
         """
-        unseen = 0
-        if unattributed_s > _LEAST_PROCESS_CPU_S:
-            after = forks(self.proc)
-            unseen_s = max(0.0, unattributed_s - self.tree.last_slices_s)
-            if after is not None and self._forks_before is not None:
-                forked = after - self._forks_before - self.tree.seen_threads
-                unseen = max(0, min(forked, int(unseen_s / _LEAST_PROCESS_CPU_S)))
-        return {
-            "process_count": self.tree.seen_count + unseen,
-            "process_count_source": "estimated",
-            "short_process_count": self.short_count + unseen,
-        }
+        unseen_s = unattributed_s - self.tree.last_slices_s
+        if unseen_s < _LEAST_PROCESS_CPU_S or self._forks_before is None:
+            return 0
+        forked = (forks(self.proc) or 0) - self._forks_before - self.tree.seen_threads
+        return max(0, min(forked, int(unseen_s / _LEAST_PROCESS_CPU_S)))
 
     def _look(self, now: float) -> None:
         gap_s = now - self._last_tick
@@ -184,6 +189,8 @@ class Observer:
                 kinds.add(thread.waits_for)
         self.split.saw(kinds, gap_s)
         self.memory.look(self.tree, now)
+        for source in self.sources:
+            source.look(now)
 
     def _read(self, now: float) -> None:
         self.reading_count += 1
@@ -197,10 +204,9 @@ class Observer:
         user, system = self.totals.cpu(live)  # type: ignore[attr-defined]
         io = self.totals.io(live)  # type: ignore[attr-defined]
         self._split_up_to(now, user + system)
-        self._write_images(tree.take_ended())
+        self.rows.ended(tree.take_ended())
         for process in busy:
-            self._write_identity(process.image)
-            self.spool.add(process.image.figures_line(self.since))
+            self.rows.still_alive(process.image)
             process.changed = False
         line = {
             "t": "r", "at": now + self.since, "elapsed_s": now - self.started,
@@ -209,12 +215,14 @@ class Observer:
         }  # type: dict[str, object]  # fmt: skip
         line.update(self.split.columns(now - self.started, self.waits.network_known))
         line.update(io_columns(io))
+        for source in self.sources:
+            line.update(source.columns(now))
         line.update(
             {
                 "memory_bytes": self.memory.now_bytes, "memory_peak_bytes": self.memory.peak_bytes,
                 "memory_mean_bytes": self.memory.mean_bytes, "memory_source": self.memory.source,
                 "processes": len(tree.live), "threads": tree.threads_now,
-                "threads_peak": tree.threads_peak, "process_count": tree.seen_count,
+                "threads_peak": tree.threads_peak, "process_count": self.rows.count + len(live),
                 "reading_count": self.tick_count,
             }
         )  # fmt: skip
@@ -225,6 +233,7 @@ class Observer:
             for p in busy[:_PROCESSES_IN_READING]
         ]  # fmt: skip
         self.spool.add(line)
+        self.rows.write_groups()
         self.spool.flush()
         if self._host is not None:
             self._host.take()
@@ -260,79 +269,6 @@ class Observer:
         base = image.io_base
         image.io_read_chars, image.io_write_chars = own[0] - base[0], own[1] - base[1]
         image.disk_read_bytes, image.disk_write_bytes = own[2] - base[2], own[3] - base[3]
-
-    def _write_images(self, images: "list[Image]") -> None:
-        for image in images:
-            if image.ended is not None and image.ended - image.born < self._interval_s:
-                self.short_count += 1
-            self._write_identity(image)
-            self.spool.add(image.figures_line(self.since))
-
-    def _write_identity(self, image: Image) -> None:
-        if image.written:
-            return
-        image.written = True
-        if not self._argv_recorded:
-            image.argv = []
-        else:
-            image.argv = redact_argv(image.argv, self._redact)
-        self.spool.add(image.identity_line(self.since))
-
-
-def watch(record: "Record") -> Observer:
-    """The observer of a record: in `run` mode the tree hangs from this process's children, in
-    `attach` mode from the process that was named."""
-    proc, options = record.proc, record.options
-    me = posix.getpid()
-    host_path = "%s/@host.%s.jsonl" % (
-        record.spool.path.rpartition("/")[0], escape(record.host, 100),
-    )  # fmt: skip
-    attached = options.mode == "attach"
-    if proc.stat(me) is None:
-        record.degraded("processes", "%s can't be read: only the kernel's totals are" % proc.root)
-    elif proc.children(me, me) is None:
-        record.degraded(
-            "processes", "this kernel has no children files: new processes are sought less often"
-        )
-    observer = Observer(
-        proc,
-        record.spool,
-        record.totals,
-        _Roots(proc, record.pid if attached else me, attached).pids,
-        started=record.started,
-        since=record.since,
-        interval_s=options.interval_s,
-        argv_recorded=options.argv_recorded,
-        redact=options.redact,
-        host=HostReadings(proc, host_path, record.host),
-    )
-    if attached:
-        record.totals.follow(observer.tree)  # type: ignore[union-attr]
-    else:
-        own = proc.stat(me)
-        observer.tree.not_yet_stack = own.start_stack if own is not None else 0
-    return observer
-
-
-class _Roots:
-    """The pids at the top of the tree of process `top`, which itself is one if `included`."""
-
-    def __init__(self, proc: Proc, top: int, included: bool) -> None:
-        self._proc = proc
-        self._top = top
-        self._own = [top] if included else []
-        self._by_scan = proc.children(top, top) is None
-        self._next_scan = 0.0
-
-    def pids(self) -> "list[int]":
-        if not self._by_scan:
-            return self._own or self._proc.children(self._top, self._top) or []
-        now = time.monotonic()
-        if now < self._next_scan:
-            return self._own
-        found = self._own + self._proc.descendants(self._top)
-        self._next_scan = now + max(_SCAN_S, (time.monotonic() - now) / _BUDGET_SHARE)
-        return found
 
 
 def _cpu_of(process: Process) -> float:

@@ -23,11 +23,11 @@ class Image:
     """One program in one process, from fork or exec to exec or exit."""
 
     __slots__ = (
-        "argv", "born", "comm", "cpu_base_s", "cpu_s", "disk_read_bytes", "disk_write_bytes",
-        "ended", "exe", "exec_of", "exit_code", "forked", "id",
-        "io_base", "io_read_chars", "io_write_chars",
-        "memory_peak_bytes", "parent_id", "pid", "ppid", "signal", "system_base_s", "system_s",
-        "threads_peak", "user_base_s", "user_s", "written",
+        "argv", "born", "comm", "cpu_base_s", "cpu_s", "cpu_src", "disk_read_bytes",
+        "disk_write_bytes", "ended", "exe", "exec_of", "exit_code", "forked", "id", "io_base",
+        "io_read_chars", "io_write_chars", "memory_peak_bytes", "parent_id", "pid", "ppid",
+        "signal", "src", "system_base_s", "system_s", "threads_peak", "user_base_s", "user_s",
+        "written",
     )  # fmt: skip
 
     def __init__(self, number: int, pid: int, ppid: int, born: float) -> None:
@@ -50,6 +50,8 @@ class Image:
         self.disk_read_bytes = self.disk_write_bytes = None  # type: int | None
         self.threads_peak = 1
         self.exit_code = self.signal = None  # type: int | None
+        self.src = "poll"
+        self.cpu_src = "schedstat"
         self.written = False
 
     def identify(self, proc: Proc, stat: Stat, parent: "Process | None") -> None:
@@ -69,7 +71,7 @@ class Image:
         line = {
             "t": "p", "id": self.id, "parent": self.parent_id, "pid": self.pid, "ppid": self.ppid,
             "start": self.born + since, "comm": self.comm, "exe": self.exe, "argv": self.argv,
-            "forked": self.forked, "src": "poll",
+            "forked": self.forked, "src": self.src,
         }  # type: dict[str, object]  # fmt: skip
         if self.exec_of is not None:
             line["exec_of"] = self.exec_of
@@ -80,11 +82,11 @@ class Image:
         return {
             "t": "q", "id": self.id, "end": None if self.ended is None else self.ended + since,
             "cpu_s": self.cpu_s, "cpu_user_s": self.user_s, "cpu_system_s": self.system_s,
-            "cpu_src": "schedstat", "memory_peak_bytes": self.memory_peak_bytes,
+            "cpu_src": self.cpu_src, "memory_peak_bytes": self.memory_peak_bytes,
             "disk_read_bytes": self.disk_read_bytes, "disk_write_bytes": self.disk_write_bytes,
             "io_read_chars": self.io_read_chars, "io_write_chars": self.io_write_chars,
             "threads_peak": self.threads_peak, "exit_code": self.exit_code, "signal": self.signal,
-            "src": "poll",
+            "src": self.src,
         }  # fmt: skip
 
 
@@ -92,7 +94,8 @@ class Process:
     """A live process of the tree: its threads, its current image, its cached readings."""
 
     __slots__ = (
-        "changed", "high_water_bytes", "image", "io_total", "pid", "ran_ns", "reaped_io",
+        "changed", "first_resident_bytes", "high_water_bytes", "image", "io_total",
+        "measured_resident_bytes", "pid", "proportional_bytes", "ran_ns", "reaped_io",
         "resident_bytes", "start_stack", "start_ticks", "stat", "threads",
     )  # fmt: skip
 
@@ -104,7 +107,9 @@ class Process:
         self.image = image
         self.threads = {}  # type: dict[int, Thread]
         self.ran_ns = 0  # of all its threads, the dead ones as last seen
-        self.resident_bytes = 0
+        self.resident_bytes = self.first_resident_bytes = 0
+        self.proportional_bytes = None  # type: int | None
+        self.measured_resident_bytes = 0  # resident when the proportional size was read
         self.high_water_bytes = 0
         self.io_total = None  # type: tuple[int, int, int, int] | None
         self.reaped_io = (0, 0, 0, 0)  # what children that are known to have ended had counted

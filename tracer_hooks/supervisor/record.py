@@ -74,7 +74,7 @@ class Record:
     def tick(self, now: float, canary: int) -> None:
         """Look at the tree."""
         if self._observer is None:
-            from tracer_hooks.supervisor.observer import watch
+            from tracer_hooks.supervisor.watch import watch
 
             self._observer = watch(self)
             now = time.monotonic()

@@ -146,6 +146,7 @@ class Tree:
         resident = self.proc.resident_bytes(pid)
         if resident is not None:
             process.resident_bytes = resident
+            process.first_resident_bytes = process.first_resident_bytes or resident
             image = process.image
             if image.memory_peak_bytes is None or resident > image.memory_peak_bytes:
                 image.memory_peak_bytes = resident or image.memory_peak_bytes
@@ -218,7 +219,8 @@ class Tree:
         image.identify(self.proc, stat, None)
         image.parent_id = parent_id
         process.image = image
-        process.high_water_bytes = 0
+        process.high_water_bytes = process.first_resident_bytes = 0
+        process.proportional_bytes = None
 
     def _end(self, process: Process, now: float) -> None:
         if self.live.pop(process.pid, None) is None:
