@@ -7,7 +7,7 @@ import re
 import pytest
 from analysis.strategies import runs
 from analysis.synthetic import RUN, table, task
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from rich.cells import cell_len
 
 from tracer_hooks.analysis.summary import RunReport, summarise
@@ -116,8 +116,13 @@ def test_a_bar_fills_its_width_and_shares_it_out() -> None:
     assert bar(parts, 10, 0.0).plain == " " * 10
 
 
+# Without shrinking, which takes minutes where an example takes half a second.
 @settings(
-    max_examples=6, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=6,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+    phases=[Phase.explicit, Phase.generate],
 )
 @given(runs())
 def test_rendering_never_fails(tables: dict[str, object]) -> None:

@@ -7,6 +7,9 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pandas as pd
+
 from tracer_hooks.analysis.tables import records
 from tracer_hooks.report.sentences import plain
 
@@ -23,25 +26,51 @@ _DECIMALS = 6  # microseconds, which is what the store's times hold
 def render(report: RunReport, *, color: bool = False, width: int = 0) -> str:  # noqa: ARG001 - protocol
     """One JSON object and a line break: ASCII, keys in a fixed order, null for the unmeasured.
 
-    Times are ISO 8601 in UTC. `verdict` and `cost` are null until they are computed.
+    Times are ISO 8601 in UTC. `verdict` and `cost` are null until they are computed. Each row has
+    a line of its own.
     """
-    return json.dumps(as_dict(report), indent=1, allow_nan=False) + "\n"
+    members = [f"{json.dumps(name)}: {_text(value)}" for name, value in as_dict(report).items()]
+    return "{\n" + ",\n".join(members) + "\n}\n"
 
 
 def as_dict(report: RunReport) -> dict[str, Any]:
     """What `render` writes, as plain Python values."""
     tasks = report.tasks.drop(columns=["last_attempt", "cores_mean"])
+    later = {"verdict": None, "cost": None}
     return {
         "schema_version": SCHEMA_VERSION,
         "run": _plain(report.run),
         "totals": _plain(report.totals),
-        "tasks": [{**_plain(row), "verdict": None, "cost": None} for row in records(tasks)],
-        "steps": [{**_plain(row), "cost": None} for row in records(report.steps)],
-        "tools": [_plain(row) for row in records(report.tools)],
+        "tasks": [{**row, **later} for row in _rows(tasks)],
+        "steps": [{**row, "cost": None} for row in _rows(report.steps)],
+        "tools": _rows(report.tools),
         "findings": [_finding(finding) for finding in report.findings],
         "cost": None,
         "coverage": {**_plain(report.coverage), "hosts": _plain(report.hosts)},
     }
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list) and value:
+        return "[\n" + ",\n".join(json.dumps(row, allow_nan=False) for row in value) + "\n]"
+    return json.dumps(value, allow_nan=False)
+
+
+def _rows(data: pd.DataFrame) -> list[dict[str, Any]]:
+    """The frame's rows as JSON has them; columns are converted whole, since there may be many."""
+    plain = data.copy(deep=False)
+    for name in data.columns:
+        column = data[name]
+        if isinstance(column.dtype, pd.DatetimeTZDtype):
+            stamps = column.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy("datetime64[us]")
+            texts = pd.Series(np.datetime_as_string(stamps), index=column.index) + "Z"
+            plain[name] = texts.where(column.notna(), None)
+        elif pd.api.types.is_float_dtype(column.dtype):
+            rounded = column.round(_DECIMALS)
+            plain[name] = rounded.where(np.isfinite(rounded))
+        elif name == "tags":
+            plain[name] = column.map(_value)
+    return records(plain)
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
