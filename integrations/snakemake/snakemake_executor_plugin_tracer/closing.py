@@ -7,7 +7,6 @@ line on stderr where that cannot be done.
 from __future__ import annotations
 
 import json
-import shlex
 import sys
 
 
@@ -17,24 +16,14 @@ def main(search_path: str, store_path: str, run_id: str) -> int:
     # process could import, it can import too.
     sys.path[:] = json.loads(search_path)
     try:
-        from tracer_hooks.analysis.summary import summarise
-        from tracer_hooks.report.terminal import summary_lines
-        from tracer_hooks.store import Store
-        from tracer_hooks.store.schema import TABLES
+        from tracer_hooks.finish import close_run
 
-        store = Store(store_path)
-        store.ingest(run_id)
-        report = summarise({name: store.table(name, run_id) for name in TABLES}, run_id)
-        lines = [*summary_lines(report), _full_report(store_path, run_id)]
+        lines = close_run(run_id, store_path)
     except Exception as error:
         print(" ".join(f"{type(error).__name__}: {error}".split()), file=sys.stderr)  # noqa: T201
         return 1
     print("\n".join(lines))  # noqa: T201 - what the process is for
     return 0
-
-
-def _full_report(store_path: str, run_id: str) -> str:
-    return f"Full report: {shlex.join(['tracer-hooks', 'report', run_id, '--store', store_path])}"
 
 
 if __name__ == "__main__":
