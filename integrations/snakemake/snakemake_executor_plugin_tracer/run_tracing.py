@@ -117,6 +117,7 @@ def outcome(workflow: Any) -> str:
     scheduler = workflow.scheduler
     if getattr(scheduler, "_errors", False) or getattr(scheduler, "_executor_error", None):
         return "failed"
-    # SIGTERM lets running jobs finish and starts no more.
-    stopped = getattr(scheduler, "_user_kill", None) and getattr(scheduler, "remaining_jobs", ())
-    return "cancelled" if stopped else "succeeded"
+    if not getattr(scheduler, "remaining_jobs", ()):
+        return "succeeded"
+    # SIGTERM lets running jobs finish and starts no more; else Snakemake has lost sight of a job.
+    return "cancelled" if getattr(scheduler, "_user_kill", None) else "failed"
