@@ -8,7 +8,7 @@ from . import spools
 from .forking import Actor
 from .test_killing import finish
 
-_ROUNDS = 10
+_ROUNDS = 6
 
 
 def test_writers_ingests_compactions_and_readers_at_once(tmp_path: Path) -> None:

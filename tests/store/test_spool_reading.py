@@ -66,7 +66,7 @@ def test_a_spool_cut_at_any_byte_is_read(tmp_path: Path) -> None:
             )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(
     position=st.integers(min_value=0, max_value=10_000),
     noise=st.binary(min_size=1, max_size=20),

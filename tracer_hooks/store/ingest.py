@@ -247,8 +247,11 @@ class Ingest:
 
     def _mark_store(self) -> None:
         """Keep the store out of version control, as caches do."""
-        with contextlib.suppress(FileExistsError):
-            (self._layout.root / ".gitignore").open("x").write("*\n")
+        with (
+            contextlib.suppress(FileExistsError),
+            (self._layout.root / ".gitignore").open("x") as ignore,
+        ):
+            ignore.write("*\n")
 
     def _warn(self, text: str) -> None:
         if text not in self.result.warnings:

@@ -23,6 +23,7 @@ from tracer_hooks.tools import ToolRules, load_rules
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable
+    from datetime import datetime
     from pathlib import Path
 
     import pandas as pd
@@ -200,7 +201,7 @@ class Store:
 
     def _by_age(self, ids: list[str]) -> list[str]:
         """Run ids by when they were last started, or resumed; unknown first."""
-        latest: dict[str, object] = {}
+        latest: dict[str, datetime] = {}
         for name in ("tasks", "runs"):
             starts = self._reader.read(name, ids, ["started_at"])
             starts = starts.filter(pc.is_valid(starts["started_at"]))
@@ -209,7 +210,7 @@ class Store:
                 latest[row["run_id"]] = max(
                     row["started_at_max"], latest.get(row["run_id"], row["started_at_max"])
                 )
-        return sorted(ids, key=lambda run_id: (str(latest.get(run_id, "")), run_id))
+        return sorted(ids, key=lambda run_id: (run_id in latest, latest.get(run_id), run_id))
 
     def _rules(self) -> ToolRules:
         """How tools are named; looked up when there is something to name."""
