@@ -85,7 +85,13 @@ format: $(STAMPS)/installed
 	@$(BIN)/ruff format .
 
 bench: $(STAMPS)/installed
-	@$(BIN)/python -m benchmarks
+	@mkdir -p .cache/benchmarks
+	@for script in benchmarks/*.py; do \
+		name=$$(basename "$$script" .py); \
+		[ "$$name" = pairs ] && continue; \
+		echo "== $$name"; \
+		$(BIN)/python "$$script" --json ".cache/benchmarks/$$name.json"; \
+	done
 
 clean:
 	rm -rf .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
