@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -81,6 +82,7 @@ def test_the_monitor_holds_none_of_our_descriptors(tmp_path: Path) -> None:
     os.set_inheritable(write, True)
     with th.trace(store=tmp_path):
         os.close(write)
+        assert select.select([read], [], [], 10)[0], "somebody still holds the other end"
         assert os.read(read, 1) == b""
     os.close(read)
 
@@ -171,8 +173,10 @@ def test_a_forked_child_neither_ends_nor_prolongs_the_task(tmp_path: Path) -> No
     done = script(
         "import os, sys, tracer_hooks as th\n"
         "read, write = os.pipe()\n"
+        "before = os.listdir('/proc/self/fd')\n"
         "with th.trace(store=sys.argv[1], run='R', task='T'):\n"
         "    child = os.fork()\n"
+        "    if child == 0: assert os.listdir('/proc/self/fd') == before\n"
         "if child == 0:\n"
         "    os.close(write)\n"
         "    os.read(read, 1)\n"  # until the parent is dead
