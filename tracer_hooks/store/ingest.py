@@ -106,8 +106,7 @@ class Ingest:
                 self._warn(
                     f"cannot write to the store {self._layout.root}: {error.strerror or error}; "
                     "what is recorded stays in its spools"
-                )
-                break
+                )  # and on with the next run, which may be ours to write
         if self._progress and self._total:
             self._progress(self._total, self._total)
         return self.result
