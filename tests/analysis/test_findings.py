@@ -139,7 +139,7 @@ def test_a_busy_host_whose_tasks_wait_is_told() -> None:
 
 
 def test_a_host_that_was_restarted_or_read_once_says_nothing() -> None:
-    restarted = [host(0, 1000, 5000, 100), host(100, 80, 10, 5)]
+    restarted = [host(0, 1000, 5000, 100), host(100, 1080, 10, 105)]
     waiting = quiet(waits=(1.1, 0.0, 7.1, 0.0, 1.8))
     assert "host_against_tasks" not in found(waiting, hosts=restarted)
     assert "host_against_tasks" not in found(waiting, hosts=restarted[:1])

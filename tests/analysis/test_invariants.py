@@ -35,7 +35,7 @@ def same(one: float | None, other: float | None) -> bool:
 
 # Without shrinking, which takes minutes where an example takes half a second.
 @settings(
-    max_examples=12,
+    max_examples=7,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
     phases=[Phase.explicit, Phase.generate],

@@ -88,6 +88,12 @@ def test_a_run_that_is_not_there_is_empty_and_knows_nothing() -> None:
     assert records(report.tools)[0]["cpu_s"] is None
 
 
+def test_without_a_single_named_process_all_cpu_is_of_none() -> None:
+    (rest,) = records(usage.by_tool({"tasks": table("tasks", [task("a")])}))
+    assert (rest["kind"], rest["cpu_s"], rest["cpu_share"]) == ("unattributed", 6.0, 1.0)
+    assert rest["count"] is None
+
+
 def test_other_runs_are_left_out() -> None:
     both = pa.concat_tables(
         [table("tasks", [task("a")]), table("tasks", [task("b", cpu_s=99.0)], run_id="other")]

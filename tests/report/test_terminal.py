@@ -118,7 +118,7 @@ def test_a_bar_fills_its_width_and_shares_it_out() -> None:
 
 # Without shrinking, which takes minutes where an example takes half a second.
 @settings(
-    max_examples=6,
+    max_examples=4,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
