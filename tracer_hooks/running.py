@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING
 from tracer_hooks.adapter import store_path, supervised
 from tracer_hooks.cards import CardOptions, make_card
 from tracer_hooks.errors import UsageError
+from tracer_hooks.plugins import redaction_patterns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -94,6 +95,7 @@ def run(
         capture=capture,
         interval_s=interval,
         outputs=[os.fsdecode(path) for path in outputs],
+        redact=redaction_patterns(),
     )
     if input is not None and stdin is not None:
         raise UsageError("give either input or stdin")

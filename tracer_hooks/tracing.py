@@ -17,6 +17,7 @@ from tracer_hooks.adapter import store_path
 from tracer_hooks.cards import CardOptions, make_card
 from tracer_hooks.errors import UsageError
 from tracer_hooks.monitor import Monitor
+from tracer_hooks.plugins import redaction_patterns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,6 +60,8 @@ class trace:  # noqa: N801  (reads as a verb: `with trace(...)`)
             self._supervisor_options += ["--capture", capture]
         if interval is not None:
             self._supervisor_options += ["--interval", repr(float(interval))]
+        for pattern in redaction_patterns():
+            self._supervisor_options += ["--redact", pattern]
         self.store = store_path(store)
         self.run_id = self._card.run_id
         self.task_id = self._card.task_id

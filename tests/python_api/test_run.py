@@ -111,6 +111,16 @@ def test_arguments_that_make_no_sense(words: dict[str, object], wrong: str, tmp_
     assert not list(tmp_path.iterdir())
 
 
+def test_secrets_are_masked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRACER_HOOKS_REDACT", "patient-[0-9]+")
+    th.run(["sh", "-c", "sleep 0.2; true patient-4711"], store=tmp_path, run="R")
+    with th.trace(store=tmp_path, run="R"):
+        subprocess.run(["sh", "-c", "sleep 0.2; true patient-4711"], check=True)
+    written = "".join(path.read_text() for path in tmp_path.glob("spool/R/*.jsonl"))
+    assert "4711" not in written
+    assert written.count("***") >= 2
+
+
 def test_a_command_must_be_words() -> None:
     for command in ("ls -l", b"ls", []):
         with pytest.raises(th.UsageError, match="list of words"):
