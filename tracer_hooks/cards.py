@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypedDict
 
@@ -80,6 +81,19 @@ def make_card(engine: str, default_step: str, options: CardOptions) -> TaskCard:
         memory_requested_bytes=_bytes(options.get("memory")),
         time_requested_s=_seconds(options.get("time")),
     )
+
+
+def secrets() -> list[str]:
+    """The patterns to mask in command lines: the user's and those of plugins.
+
+    Raises UsageError for one that is no regular expression: nothing may be recorded unmasked.
+    """
+    from tracer_hooks.plugins import redaction_patterns
+
+    try:
+        return redaction_patterns()
+    except re.error as error:
+        raise UsageError(f"TRACER_HOOKS_REDACT: not a regular expression: {error}") from None
 
 
 def _number(name: str, value: float | None) -> float | None:

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from tracer_hooks.adapter import store_path, supervised
-from tracer_hooks.cards import CardOptions, make_card
+from tracer_hooks.cards import CardOptions, make_card, secrets
 from tracer_hooks.errors import UsageError
-from tracer_hooks.plugins import redaction_patterns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -95,7 +94,7 @@ def run(
         capture=capture,
         interval_s=interval,
         outputs=[os.fsdecode(path) for path in outputs],
-        redact=redaction_patterns(),
+        redact=secrets(),
     )
     if input is not None and stdin is not None:
         raise UsageError("give either input or stdin")

@@ -14,10 +14,9 @@ import warnings
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tracer_hooks.adapter import store_path
-from tracer_hooks.cards import CardOptions, make_card
+from tracer_hooks.cards import CardOptions, make_card, secrets
 from tracer_hooks.errors import UsageError
 from tracer_hooks.monitor import Monitor
-from tracer_hooks.plugins import redaction_patterns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +59,7 @@ class trace:  # noqa: N801  (reads as a verb: `with trace(...)`)
             self._supervisor_options += ["--capture", capture]
         if interval is not None:
             self._supervisor_options += ["--interval", repr(float(interval))]
-        for pattern in redaction_patterns():
+        for pattern in secrets():
             self._supervisor_options += ["--redact", pattern]
         self.store = store_path(store)
         self.run_id = self._card.run_id

@@ -121,8 +121,17 @@ def test_secrets_are_masked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert written.count("***") >= 2
 
 
+def test_a_pattern_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRACER_HOOKS_REDACT", "(")
+    with pytest.raises(th.UsageError, match="TRACER_HOOKS_REDACT: not a regular expression"):
+        th.run(["true"])
+    with pytest.raises(th.UsageError, match="TRACER_HOOKS_REDACT"):
+        th.trace()
+
+
 def test_a_command_must_be_words() -> None:
-    for command in ("ls -l", b"ls", []):
+    commands: tuple[object, ...] = ("ls -l", b"ls", [])
+    for command in commands:
         with pytest.raises(th.UsageError, match="list of words"):
             th.run(command)  # type: ignore[arg-type]
 
