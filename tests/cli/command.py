@@ -12,13 +12,17 @@ import pytest
 
 from tracer_hooks.cli import application
 
+# Variables that change what the command line does or shows.
+CHANGING = (
+    *("TRACER_HOOKS_STORE", "TRACER_HOOKS_DEBUG", "TRACER_HOOKS_REDACT"),
+    *("COLUMNS", "FORCE_COLOR", "NO_COLOR"),
+)
 SCRIPT = str(Path(sys.executable).with_name("tracer-hooks"))
 
 
 def environment(**changes: str) -> dict[str, str]:
     """This environment without what would change the outcome, and with `changes`."""
-    drop = ("TRACER_HOOKS_STORE", "TRACER_HOOKS_DEBUG", "COLUMNS", "FORCE_COLOR", "NO_COLOR")
-    return {k: v for k, v in os.environ.items() if k not in drop} | changes
+    return {k: v for k, v in os.environ.items() if k not in CHANGING} | changes
 
 
 def tracer_hooks(

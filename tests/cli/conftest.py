@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.command import tracer_hooks
+from tests.cli.command import CHANGING, tracer_hooks
 
 
 def record(store: Path, run: str, step: str, task: str, attempt: int, *command: str) -> None:
@@ -18,6 +18,13 @@ def record(store: Path, run: str, step: str, task: str, attempt: int, *command: 
         *("lane=3", "--", *command),
     )
     assert done.stderr == ""
+
+
+@pytest.fixture(autouse=True)
+def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variables of whoever runs the tests do not decide what they see."""
+    for name in CHANGING:
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture(scope="session")
