@@ -23,7 +23,8 @@ def _resolve_slowly(name: str) -> "object":
     return getattr(ctypes.CDLL(None), name)
 
 
-def _function(name: str) -> "object":
+def function(name: str) -> "object":
+    """A function of the C library, called with ints and bytes; None if it can't be had."""
     try:
         return _resolve(name)
     except (ImportError, AttributeError, OSError):
@@ -41,7 +42,7 @@ def prctl(option: int, value: "int | bytes") -> bool:
     """Call prctl(2) with one argument; True if the kernel took it. Never raises."""
     global _prctl
     if _prctl is None:
-        _prctl = _function("prctl")
+        _prctl = function("prctl")
     try:
         return _prctl is not None and _prctl(option, value, 0, 0, 0) == 0  # type: ignore[operator]
     except Exception:  # a libc that is not as expected must not reach the task

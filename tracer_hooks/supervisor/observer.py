@@ -14,7 +14,7 @@ from tracer_hooks.supervisor.process import Process
 from tracer_hooks.supervisor.procfs import Proc
 from tracer_hooks.supervisor.rows import Rows
 from tracer_hooks.supervisor.spool import Spool
-from tracer_hooks.supervisor.tree import Tree
+from tracer_hooks.supervisor.tree import FORK_THEN_EXEC_S, Tree
 from tracer_hooks.supervisor.waits import WaitReader, WallSplit
 
 TYPE_CHECKING = False
@@ -64,7 +64,7 @@ class Observer:
         self.reading_count = 0
         self.tick_count = 0
         self.waits = WaitReader(proc)
-        self.tree = Tree(proc, self.waits, started - _boot_time(started))
+        self.tree = Tree(proc, self.waits, _boot_offset())
         self.memory = Memory(proc)
         self.split = WallSplit()
         self._roots = roots
@@ -115,8 +115,22 @@ class Observer:
         """The main process `pid` is a zombie and shows its final figures."""
         self.tree.last_look(pid, now, command)
 
+    def cpu_now_s(self) -> float:
+        """CPU seconds of the whole tree up to now."""
+        user, system = self.totals.cpu(list(self.tree.live.values()))  # type: ignore[attr-defined]
+        return float(user + system)
+
+    def degraded(self, what: str, why: str) -> None:
+        """Say in the record what could not be observed."""
+        self.spool.add(
+            {"t": "e", "at": time.monotonic() + self.since, "kind": "degraded",
+             "detail": {"what": what, "why": why}}
+        )  # fmt: skip
+
     def finish(self, now: float) -> "dict[str, object]":
         """The task has ended: the last lines, and all columns of `tasks` that were measured."""
+        for source in self.sources:
+            source.before_scan(now)
         self.tree.scan([], now, False)  # who was reaped is in the totals and lives no longer
         live = list(self.tree.live.values())
         self.memory.end(self.totals.largest_bytes())  # type: ignore[attr-defined]
@@ -126,10 +140,7 @@ class Observer:
         self._split_up_to(now, user + system)
         if not self.waits.network_known:
             why = "the kernel does not let this user see in which function a thread sleeps"
-            self.spool.add(
-                {"t": "e", "at": now + self.since, "kind": "degraded",
-                 "detail": {"what": "wall_network_s", "why": why}}
-            )  # fmt: skip
+            self.degraded("wall_network_s", why)
         self.tree.finish(now)
         for source in self.sources:
             source.finish(now)
@@ -172,6 +183,8 @@ class Observer:
         Two bounds, and the smaller counts: what the host forked meanwhile, and what the CPU time
         that no seen process accounts for can have paid for.
         """
+        if any(source.counts_processes for source in self.sources):
+            return 0
         unseen_s = unattributed_s - self.tree.last_slices_s
         if unseen_s < _LEAST_PROCESS_CPU_S or self._forks_before is None:
             return 0
@@ -182,6 +195,8 @@ class Observer:
         gap_s = now - self._last_tick
         self._last_tick = now
         self.tick_count += 1
+        for source in self.sources:
+            source.before_scan(now)
         self.tree.scan(self._roots(), now)  # type: ignore[operator]
         kinds = set()
         for process in self.tree.live.values():
@@ -206,7 +221,10 @@ class Observer:
         self._split_up_to(now, user + system)
         self.rows.ended(tree.take_ended())
         for process in busy:
-            self.rows.still_alive(process.image)
+            image = process.image
+            if image.forked and now - image.born < FORK_THEN_EXEC_S:
+                continue  # about to become another program
+            self.rows.still_alive(image)
             process.changed = False
         line = {
             "t": "r", "at": now + self.since, "elapsed_s": now - self.started,
@@ -275,7 +293,7 @@ def _cpu_of(process: Process) -> float:
     return process.image.cpu_s
 
 
-def _boot_time(monotonic: float) -> float:
-    """Seconds since boot, suspension included, at the monotonic time given."""
+def _boot_offset() -> float:
+    """The monotonic clock less the time since boot, suspension included: 0 or negative."""
     clock = getattr(time, "CLOCK_BOOTTIME", None)
-    return monotonic if clock is None else time.clock_gettime(clock)
+    return 0.0 if clock is None else time.monotonic() - time.clock_gettime(clock)

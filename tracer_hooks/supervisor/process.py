@@ -23,7 +23,7 @@ class Image:
     """One program in one process, from fork or exec to exec or exit."""
 
     __slots__ = (
-        "argv", "born", "comm", "cpu_base_s", "cpu_s", "cpu_src", "disk_read_bytes",
+        "argv", "argv_src", "born", "comm", "cpu_base_s", "cpu_s", "cpu_src", "disk_read_bytes",
         "disk_write_bytes", "ended", "exe", "exec_of", "exit_code", "forked", "id", "io_base",
         "io_read_chars", "io_write_chars", "memory_peak_bytes", "parent_id", "pid", "ppid",
         "signal", "src", "system_base_s", "system_s", "threads_peak", "user_base_s", "user_s",
@@ -42,7 +42,8 @@ class Image:
         self.exe = None  # type: str | None
         self.argv = []  # type: list[str]
         self.forked = False
-        self.cpu_s = self.user_s = self.system_s = 0.0
+        self.cpu_s = 0.0
+        self.user_s = self.system_s = 0.0  # type: float | None
         self.cpu_base_s = self.user_base_s = self.system_base_s = 0.0
         self.memory_peak_bytes = None  # type: int | None
         self.io_base = (0, 0, 0, 0)
@@ -52,6 +53,7 @@ class Image:
         self.exit_code = self.signal = None  # type: int | None
         self.src = "poll"
         self.cpu_src = "schedstat"
+        self.argv_src = "argv"  # argv: read; learned: from others of its kind; comm: only that
         self.written = False
 
     def identify(self, proc: Proc, stat: Stat, parent: "Process | None") -> None:
@@ -61,7 +63,9 @@ class Image:
         self.argv = proc.command_line(self.pid)
         if parent is not None:
             self.parent_id = parent.image.id
-            if stat.start_stack:
+            if stat.state == b"Z":  # nothing is left to compare but the name
+                self.forked = self.comm == parent.image.comm
+            elif stat.start_stack:
                 self.forked = stat.start_stack == parent.start_stack
             else:  # not permitted to see addresses: the same program with the same words
                 self.forked = self.argv == parent.image.argv and self.exe == parent.image.exe
@@ -71,7 +75,7 @@ class Image:
         line = {
             "t": "p", "id": self.id, "parent": self.parent_id, "pid": self.pid, "ppid": self.ppid,
             "start": self.born + since, "comm": self.comm, "exe": self.exe, "argv": self.argv,
-            "forked": self.forked, "src": self.src,
+            "forked": self.forked, "src": self.src, "argv_src": self.argv_src,
         }  # type: dict[str, object]  # fmt: skip
         if self.exec_of is not None:
             line["exec_of"] = self.exec_of

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tracer_hooks.supervisor.attach import AttachedTotals
+    from tracer_hooks.supervisor.perf_open import PerfEvents
 
 _FIRST_TICK_S = 0.005
 _MAX_RECORDED_WORDS = 200
@@ -39,6 +40,7 @@ class Record:
         wall_start: float,
         started: float,
         totals: "Totals | AttachedTotals | None" = None,
+        events: "PerfEvents | None" = None,
     ) -> None:
         self.options = options
         self.pid = pid
@@ -52,10 +54,12 @@ class Record:
             options.store, options.run, options.task, options.attempt, tail
         )
         self.spool = Spool(path)
+        self.events = events
         self._observer = None  # type: object
         self._zombie = None  # type: object
         self._broken = False
-        self.spool.add(first_line(options, self.host, wall_start, "poll"))
+        capture = "poll" if events is None else "perf"
+        self.spool.add(first_line(options, self.host, wall_start, capture))
         self.spool.flush()
 
     @property
@@ -74,12 +78,15 @@ class Record:
     def tick(self, now: float, canary: int) -> None:
         """Look at the tree."""
         if self._observer is None:
-            from tracer_hooks.supervisor.watch import watch
-
-            self._observer = watch(self)
+            self._start_observer()
             now = time.monotonic()
         self._observer.tree.excluded.add(canary)  # type: ignore[attr-defined]
         self._observer.tick(now)  # type: ignore[attr-defined]
+
+    def _start_observer(self) -> None:
+        from tracer_hooks.supervisor.watch import watch
+
+        self._observer = watch(self)
 
     def read_now(self, now: float) -> None:
         """Look at the tree and take a reading whether or not one is due."""
@@ -91,10 +98,12 @@ class Record:
         if self._broken:
             return
         if self._observer is None:
-            from tracer_hooks.supervisor.brief import Zombie
+            if self.events is None or self.events.quiet():
+                from tracer_hooks.supervisor.brief import Zombie
 
-            self._zombie = Zombie(self.proc, self.pid)
-            return
+                self._zombie = Zombie(self.proc, self.pid)
+                return
+            self._start_observer()
         self._observer.tree.excluded.add(canary)  # type: ignore[attr-defined]
         self._observer.last_look(self.pid, now, self.options.command)  # type: ignore[attr-defined]
 

@@ -11,6 +11,8 @@ from tracer_hooks.supervisor.signals import SignalRelay, every_signal
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal as _signal
+
+    from tracer_hooks.supervisor.perf_open import PerfEvents
 else:
     import _signal  # what signal.py wraps in enums, without their import
 
@@ -30,19 +32,25 @@ def run(options: Options) -> int:
     libc.prctl(libc.PR_SET_CHILD_SUBREAPER, 1)
     signals = every_signal()
     old_mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, signals)
+    wants_perf = options.capture in ("auto", "perf")
+    go_read, go_write = posix.pipe() if wants_perf else (-1, -1)
     wall_start, started = time.time(), time.monotonic()
-    pid, failed_read = launch.start(options.command, {int(number) for number in old_mask})
+    mask = {int(number) for number in old_mask}
+    pid, failed_read = launch.start(options.command, mask, go_read)
     complain = _Complaints(options.verbose)
     relay = SignalRelay(pid)
     record = None
     ended = 0.0
     try:
-        release_descriptors({failed_read, complain.fd})
+        release_descriptors({failed_read, complain.fd, go_write})
+        events, refusal = _open_events(pid, go_write) if wants_perf else (None, "")
         ended = _ended(pid)
         from tracer_hooks.supervisor.record import Record
 
         ended = ended or _ended(pid)  # it may have ended while we imported: keep the moment
-        record = Record(options, pid, wall_start, started)
+        record = Record(options, pid, wall_start, started, events=events)
+        if refusal:
+            record.degraded("capture", refusal)
     except Exception as error:
         complain.about(error)
     status = _supervise(pid, signals, relay, record, complain)
@@ -61,6 +69,19 @@ def run(options: Options) -> int:
     if record is not None and record.problem:
         complain.say(record.problem)
     return shell_status(status)
+
+
+def _open_events(pid: int, go_write: int) -> "tuple[PerfEvents | None, str]":
+    """Open perf events on the command and let it exec, whatever comes; or why there are none."""
+    try:
+        from tracer_hooks.supervisor.perf_open import PerfEvents
+
+        return PerfEvents(pid), ""
+    except Exception as error:
+        return None, str(error) or type(error).__name__
+    finally:
+        posix.write(go_write, b"g")
+        posix.close(go_write)
 
 
 def _ended(pid: int) -> float:

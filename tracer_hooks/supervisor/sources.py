@@ -14,10 +14,14 @@ class Source:
     """Base of all sources; each method may be left as it is. Times are monotonic seconds."""
 
     name = ""
+    counts_processes = False  # True if it saw every process there was
 
     def due(self) -> float:
         """When the source must be looked at again, if earlier than the observer looks anyway."""
         return float("inf")
+
+    def before_scan(self, now: float) -> None:
+        """Called before each scan of the tree."""
 
     def look(self, now: float) -> None:
         """Called after each scan of the tree, and when due."""

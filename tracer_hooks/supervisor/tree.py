@@ -7,13 +7,18 @@ children files of the threads that ran, never by scanning /proc.
 """
 
 import posix
+import time
 
 from tracer_hooks.supervisor.process import Image, Process, Thread
 from tracer_hooks.supervisor.procfs import TICKS_PER_SECOND, Proc, Stat
 from tracer_hooks.supervisor.waits import WaitReader
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tracer_hooks.supervisor.perf import PerfSource
+
 # A fork that execs within this time is one process, not a worker and a program.
-_FORK_THEN_EXEC_S = 0.25
+FORK_THEN_EXEC_S = 0.25
 
 
 class Tree:
@@ -35,6 +40,7 @@ class Tree:
         self.threads_peak = 0
         self.excluded = set()  # type: set[int]
         self.not_yet_stack = 0  # a process with this stack is ours still, it has yet to exec
+        self.lifecycle: PerfSource | None = None  # knows forks, execs and exits
         self.on_end = None  # type: object  # called with each process that ended
         # CPU that processes may have used between our last look at them and their end
         self.last_slices_s = 0.0
@@ -93,6 +99,37 @@ class Tree:
             self.ended.append(process.image)
             self._close(process)
         self.live.clear()
+
+    # for the source that knows of every fork, exec and exit
+
+    def new_image(self, pid: int, ppid: int, born: float) -> Image:
+        """An image with a number of its own."""
+        self.seen_count += 1
+        return Image(self.seen_count, pid, ppid, born)
+
+    def replace_image(self, pid: int, old: Image, new: Image, at: float, ran_ns: int) -> None:
+        """Process `pid` exec'd at time `at`: `old` has ended, `new` begins."""
+        process = self.live.get(pid)
+        old.ended = at
+        if process is None:
+            old.cpu_s = max(0.0, ran_ns / 1e9 - old.cpu_base_s)
+            old.user_s, old.system_s = None, None
+            self.ended_cpu_s += old.cpu_s
+            new.cpu_base_s = ran_ns / 1e9
+        else:
+            process.ran_ns = max(process.ran_ns, ran_ns)
+            process.settle()
+            stat = process.stat
+            new.cpu_base_s = process.cpu_s
+            new.user_base_s, new.system_base_s = stat.user_s, stat.system_s
+            process.high_water_bytes = process.first_resident_bytes = 0
+            process.proportional_bytes = None
+        self.ended.append(old)
+
+    def ended_unseen(self, image: Image) -> None:
+        """An image that no look ever found has ended, and its CPU time is known."""
+        self.ended_cpu_s += image.cpu_s
+        self.ended.append(image)
 
     # one process
 
@@ -184,14 +221,20 @@ class Tree:
             self._account(process, thread, figures)
 
     def _meet(self, pid: int, parent: "Process | None", now: float) -> "Process | None":
+        begun = time.monotonic()
         stat = self.proc.stat(pid)
         if stat is None or (stat.start_stack and stat.start_stack == self.not_yet_stack):
             return None
+        if self.lifecycle is not None and self.lifecycle.has_ended(pid, stat):
+            return None
         parent = parent or self.live.get(stat.ppid)
         born = min(now, stat.start_ticks / TICKS_PER_SECOND + self._boot_offset_s)
-        self.seen_count += 1
-        image = Image(self.seen_count, pid, stat.ppid, born)
+        image = None if self.lifecycle is None else self.lifecycle.image_of(pid)
+        if image is None:
+            image = self.new_image(pid, stat.ppid, born)
         image.identify(self.proc, stat, parent)
+        if self.lifecycle is not None:
+            self.lifecycle.met(pid, image, stat.ppid, begun)
         process = Process(pid, stat, image)
         self.live[pid] = process
         for tid in self.proc.threads(pid):
@@ -201,7 +244,9 @@ class Tree:
     def _exec(self, process: Process, stat: Stat, now: float) -> None:
         old = process.image
         process.start_stack = stat.start_stack
-        if old.forked and not old.written and now - old.born < _FORK_THEN_EXEC_S:
+        if self.lifecycle is not None:
+            return  # it tells of the exec itself, at its time
+        if old.forked and not old.written and now - old.born < FORK_THEN_EXEC_S:
             image = old  # nobody was told of the fork yet
             image.forked = False
             image.memory_peak_bytes = None
@@ -210,8 +255,7 @@ class Tree:
             process.settle()
             old.ended = now
             self.ended.append(old)
-            self.seen_count += 1
-            image = Image(self.seen_count, process.pid, stat.ppid, now)
+            image = self.new_image(process.pid, stat.ppid, now)
             image.exec_of = old.id
             parent_id = old.parent_id
             image.cpu_base_s = process.cpu_s
@@ -225,8 +269,11 @@ class Tree:
     def _end(self, process: Process, now: float) -> None:
         if self.live.pop(process.pid, None) is None:
             return
+        if self.lifecycle is not None:
+            process.ran_ns = max(process.ran_ns, self.lifecycle.take_cpu_ns(process.pid))
         process.settle()
-        process.image.ended = now
+        if process.image.ended is None:
+            process.image.ended = now
         self.ended_cpu_s += process.cpu_s
         if process.stat.state != b"Z":
             gap_s = (now - self._scanned) * max(1, process.stat.threads)

@@ -49,6 +49,10 @@ def watch(record: "Record") -> Observer:
     else:
         own = proc.stat(me)
         observer.tree.not_yet_stack = own.start_stack if own is not None else 0
+    if record.events is not None:
+        from tracer_hooks.supervisor.perf import PerfSource
+
+        observer.sources.append(PerfSource(record.events, observer))
     return observer
 
 

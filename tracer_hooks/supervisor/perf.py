@@ -1,0 +1,324 @@
+"""Every process of the tree by name and lifetime, from perf events, however short it lives.
+
+The rings are drained on a timer, not when something comes: waiting on the events would wake this
+process at each exit and cost the task 7 %. Records of several CPUs are put in order of time, up
+to the moment at which draining began.
+"""
+
+import posix
+import time
+from _struct import unpack_from
+
+from tracer_hooks.supervisor.perf_open import PerfEvents
+from tracer_hooks.supervisor.process import Image
+from tracer_hooks.supervisor.sources import Source
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tracer_hooks.supervisor.observer import Observer
+    from tracer_hooks.supervisor.procfs import Stat
+
+_LOST, _COMM, _EXIT, _FORK, _SWITCH = 2, 3, 4, 7, 14
+_IS_EXEC = _IS_OUT = 1 << 13
+_TRAILER = 24
+_DRAIN_S = 0.1
+_SHORTEST_DRAIN_S = 0.01
+_FULL = 0.3  # drain again before the rings are fuller than this
+# A switch costs the task about 7 µs to record. Above this many a second that would show.
+_MOST_SWITCHES_PER_S = 12_000
+# Unmapping and the like after the last event: 23 µs for a small process, 2 ms at 100 MB.
+_EXIT_COSTS_AT_MOST_S = 0.0005
+
+
+class _Seen:
+    """One process between its fork and its exit."""
+
+    __slots__ = ("execs", "image", "met_from", "met_until", "ppid", "threads")
+
+    def __init__(self, image: Image, ppid: int) -> None:
+        # when the tree looked what it is: what was before then it knows
+        self.met_from = self.met_until = 0.0
+        self.image = image
+        self.ppid = ppid
+        self.threads = 1
+        self.execs = 0
+
+    def knows(self, name: str, at: float) -> bool:
+        """Whether the tree saw what the process became by the exec of `name` at the time `at`."""
+        if at < self.met_from:
+            return True
+        return at < self.met_until and self.image.comm == name and not self.image.forked
+
+
+class PerfSource(Source):
+    """Keeps the observer's tree complete from the records."""
+
+    name = "perf"
+
+    @property
+    def counts_processes(self) -> bool:  # type: ignore[override]
+        return not self.lost
+
+    def __init__(self, events: PerfEvents, observer: "Observer") -> None:
+        self._events = events
+        self._observer = observer
+        self._tree = observer.tree
+        self._tree.lifecycle = self
+        self._seen = {}  # type: dict[int, _Seen]
+        self._pending = []  # type: list[tuple[int, int, int, int, int, bytes]]
+        self._cpu_ns = {}  # type: dict[int, int]  # of processes that have not ended
+        self._on_cpu_since = {}  # type: dict[int, int]  # thread -> ns
+        self._unpaid = []  # type: list[Image]  # ended, and their CPU not known yet
+        self._known = {}  # type: dict[tuple[object, str], tuple[object, list[str]] | None]
+        self._leaving = set()  # type: set[int]  # who exits in the records at hand
+        self._next = 0.0
+        self._drained = observer.started
+        self.lost = 0
+        self.switching = bool(events.switches)
+
+    def due(self) -> float:
+        return self._next
+
+    def before_scan(self, now: float) -> None:
+        self._drain(now)  # so that the scan meets no process whose fork waits to be read
+
+    def look(self, now: float) -> None:
+        if now >= self._next:
+            self._drain(now)
+
+    def _drain(self, now: float) -> None:
+        horizon = int(now * 1e9)
+        gap_s = max(1e-3, now - self._drained)
+        self._drained = now
+        fullest = self._drain_switches(gap_s)
+        for ring in self._events.lifecycle:
+            data = ring.take()
+            fullest = max(fullest, len(data) / ring.size)
+            self._split(data)
+        self._pending.sort()
+        done = 0
+        self._leaving = {record[2] for record in self._pending if record[1] == _EXIT}
+        for record in self._pending:
+            if record[0] > horizon:
+                break
+            self._apply(*record[1:], at=record[0] / 1e9)
+            done += 1
+        del self._pending[:done]
+        wanted = gap_s * _FULL / fullest if fullest > 0 else _DRAIN_S
+        self._next = now + min(_DRAIN_S, max(_SHORTEST_DRAIN_S, wanted))
+
+    def finish(self, now: float) -> None:
+        self._drain(now + 1.0)
+        self._tree.lifecycle = None
+        self._share_out()
+
+    def columns(self, now: float) -> "dict[str, object]":
+        self._share_out()
+        columns = {"events_lost": self.lost}  # type: dict[str, object]
+        if not self.lost:
+            columns["process_count_source"] = "perf"
+        return columns
+
+    # asked by the tree
+
+    def image_of(self, pid: int) -> "Image | None":
+        """The image that process `pid` runs, if its fork was seen."""
+        seen = self._seen.get(pid)
+        return None if seen is None else seen.image
+
+    def met(self, pid: int, image: Image, ppid: int, begun: float) -> None:
+        """The tree has found a process, and looked what it is from the time `begun` up to now."""
+        seen = self._seen.get(pid)
+        if seen is None:
+            seen = self._seen[pid] = _Seen(image, ppid)
+        seen.met_from, seen.met_until = begun, time.monotonic()
+
+    def has_ended(self, pid: int, stat: "Stat") -> bool:
+        """Whether a process that the tree finds has been accounted for: a zombie, or nearly."""
+        return stat.state in b"ZX" or (pid in self._leaving and pid not in self._seen)
+
+    def take_cpu_ns(self, pid: int) -> int:
+        """CPU of a process that the tree found ended."""
+        return self._cpu_ns.pop(pid, 0)
+
+    # records
+
+    def _split(self, data: bytes) -> None:
+        place, end = 0, len(data)
+        pending = self._pending
+        while place < end:
+            kind, misc, size = unpack_from("IHH", data, place)
+            if kind in (_FORK, _EXIT):
+                pid, ppid, tid, _, at_ns = unpack_from("IIIIQ", data, place + 8)
+                pending.append((at_ns, kind, pid, ppid, tid, b""))
+            elif kind == _COMM:
+                pid, tid = unpack_from("II", data, place + 8)
+                (at_ns,) = unpack_from("Q", data, place + size - _TRAILER + 8)
+                if misc & _IS_EXEC:
+                    name = data[place + 16 : place + size - _TRAILER].split(b"\0", 1)[0]
+                    pending.append((at_ns, kind, pid, 0, tid, name))
+            elif kind == _LOST:
+                self.lost += unpack_from("Q", data, place + 16)[0]
+            place += size
+
+    def _drain_switches(self, gap_s: float) -> float:
+        if not self.switching:
+            return 0.0
+        since, spent = self._on_cpu_since, self._cpu_ns
+        count, fullest = 0, 0.0
+        for ring in self._events.switches:
+            data = ring.take()
+            fullest = max(fullest, len(data) / ring.size)
+            place, end = 0, len(data)
+            while place < end:
+                kind, misc, size = unpack_from("IHH", data, place)
+                if kind == _SWITCH:
+                    count += 1
+                    pid, tid, at_ns = unpack_from("IIQ", data, place + 8)
+                    if misc & _IS_OUT:
+                        begun = since.pop(tid, 0)
+                        if begun:
+                            spent[pid] = spent.get(pid, 0) + at_ns - begun
+                    else:
+                        since[tid] = at_ns
+                place += size
+        if count / gap_s > _MOST_SWITCHES_PER_S and gap_s > 0.02:
+            self._stop_switches(int(count / gap_s))
+        return fullest
+
+    def _stop_switches(self, rate: int) -> None:
+        self.switching = False
+        for ring in self._events.switches:
+            ring.disable()
+        self._on_cpu_since.clear()
+        why = "%d switches a second: recording each would slow the task" % rate
+        self._observer.degraded("CPU of short processes is apportioned", why)
+
+    def _apply(self, kind: int, pid: int, ppid: int, tid: int, name: bytes, at: float) -> None:
+        if kind == _FORK:
+            if pid == ppid:
+                self._thread(pid, 1)
+            else:
+                self._fork(pid, ppid, at)
+        elif kind == _COMM:
+            self._exec(pid, name, at)
+        else:
+            begun = self._on_cpu_since.pop(tid, 0)
+            if begun:
+                spent = int(at * 1e9) - begun
+                self._cpu_ns[pid] = self._cpu_ns.get(pid, 0) + max(0, spent)
+            if self._thread(pid, -1) <= 0:
+                self._exit(pid, at)
+
+    def _thread(self, pid: int, change: int) -> int:
+        seen = self._seen.get(pid)
+        if seen is None:
+            return 0
+        seen.threads += change
+        if seen.threads > seen.image.threads_peak:
+            seen.image.threads_peak = seen.threads
+        return seen.threads
+
+    def _fork(self, pid: int, ppid: int, at: float) -> None:
+        seen = self._seen.get(pid)
+        if seen is not None and at < seen.met_until:
+            seen.image.born = at  # of which the tree knew no more than the tick
+            return
+        image = self._tree.new_image(pid, ppid, at)
+        image.src = "perf"
+        parent = self._seen.get(ppid)
+        image.forked = True
+        if parent is not None:
+            image.comm, image.parent_id = parent.image.comm, parent.image.id
+            image.exe, image.argv = parent.image.exe, parent.image.argv
+        self._seen[pid] = _Seen(image, ppid)
+
+    def _exec(self, pid: int, name: bytes, at: float) -> None:
+        seen = self._seen.get(pid)
+        if seen is None:  # the command itself
+            image = self._tree.new_image(pid, posix.getpid(), at)
+            seen = self._seen[pid] = _Seen(image, posix.getpid())
+        elif seen.knows(name.decode("utf-8", "surrogateescape"), at):
+            seen.execs += 1
+            return
+        elif seen.image.forked and not seen.execs and not seen.image.written:
+            image = seen.image  # fork, then exec: one process, not a worker and a program
+        else:
+            old = seen.image
+            image = self._tree.new_image(pid, seen.ppid, at)
+            image.exec_of, image.parent_id = old.id, old.parent_id
+            self._tree.replace_image(pid, old, image, at, self._cpu_ns.get(pid, 0))
+        seen.execs += 1
+        seen.image = image
+        image.src = "perf"
+        image.forked = False
+        image.comm = name.decode("utf-8", "surrogateescape")
+        image.exe, image.argv = None, []
+        process = self._tree.live.get(pid)
+        if process is not None:
+            process.image = image
+        self._name(image)
+
+    def _name(self, image: Image) -> None:
+        """Read the words while the process lives, and learn from them for those that do not."""
+        if image.pid not in self._leaving:  # gone already: do not even look
+            image.exe = self._observer.proc.executable(image.pid)
+        if image.exe is not None:
+            image.argv = self._observer.proc.command_line(image.pid)
+        key = (image.parent_id, image.comm)
+        if image.argv and image.exe is not None:
+            image.argv_src = "argv"
+            naming = image.argv[:2]
+            known = self._known.setdefault(key, (image.exe, naming))
+            if known is not None and known != (image.exe, naming):
+                # the same name with other words: what they share is the program
+                self._known[key] = (image.exe, naming[:1]) if known[0] == image.exe else None
+        else:
+            known = self._known.get(key)
+            image.argv_src = "comm"
+            if known is not None:
+                image.exe, image.argv = known[0], list(known[1])  # type: ignore[assignment]
+                image.argv_src = "learned"
+
+    def _exit(self, pid: int, at: float) -> None:
+        seen = self._seen.pop(pid, None)
+        if seen is None:
+            return
+        image = seen.image
+        by_tree = image.ended is not None or pid in self._tree.live
+        image.ended = at
+        if by_tree:  # which found it gone, or will, and knows more about it
+            return
+        spent_s = self._cpu_ns.pop(pid, 0) / 1e9
+        image.cpu_s = max(0.0, spent_s - image.cpu_base_s)
+        image.user_s = image.system_s = None
+        image.cpu_src = "switches" if self.switching or spent_s else "apportioned"
+        self._unpaid.append(image)
+
+    def _share_out(self) -> None:
+        """Share the CPU that the reaped brought and no process accounts for among who ended.
+
+        What the kernel spends on a process's exit no event shows: each gets the same part of it,
+        up to a bound. Where switches were not recorded all of it is shared, by lifetime, since of
+        what lives a millisecond nothing better is known.
+        """
+        unpaid, self._unpaid = self._unpaid, []
+        if not unpaid:
+            return
+        recorded_s = sum([image.cpu_s for image in unpaid])
+        rest_s = max(0.0, self._observer.cpu_now_s() - self._tree.own_cpu_s() - recorded_s)
+        by_lifetime = [image for image in unpaid if image.cpu_src == "apportioned"]
+        exit_s = 0.0
+        if len(by_lifetime) < len(unpaid):
+            exit_s = min(_EXIT_COSTS_AT_MOST_S, rest_s / len(unpaid))
+            rest_s -= exit_s * len(unpaid)
+        lived_s = sum([_lifetime(image) for image in by_lifetime])
+        for image in unpaid:
+            image.cpu_s += exit_s
+            if image.cpu_src == "apportioned":
+                image.cpu_s += rest_s * _lifetime(image) / lived_s
+            self._tree.ended_unseen(image)
+
+
+def _lifetime(image: Image) -> float:
+    return max(1e-6, (image.ended or 0.0) - image.born)

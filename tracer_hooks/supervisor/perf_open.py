@@ -1,0 +1,177 @@
+"""Opening perf events on a command that has yet to exec; no privileges at paranoid 2 or less.
+
+Two software dummy events on each CPU that the command may run on, each with a ring of its own and
+inherited by every descendant: one tells of forks, execs and exits, the other of switches to and
+from a CPU. Counts are never read, so `inherit_stat` stays off: with it whole subtrees vanish.
+
+What is imported here delays the command's start; what reads the rings is in `perf`.
+"""
+
+import mmap
+import posix
+from _struct import pack, unpack_from
+
+from tracer_hooks.supervisor import libc
+from tracer_hooks.supervisor.sources import Refused
+
+_SYSCALL = {
+    "x86_64": 298, "aarch64": 241, "riscv64": 241, "loongarch64": 241, "ppc64le": 319, "s390x": 331,
+}  # fmt: skip
+_SOFTWARE, _DUMMY = 1, 9
+_TID_TIME_CPU = 1 << 1 | 1 << 2 | 1 << 7  # what each record carries in its trailer
+_CLOEXEC = 8
+_CLOCK_MONOTONIC = 1
+# Bits of struct perf_event_attr: disabled, inherit, exclude_kernel, exclude_hv, enable_on_exec,
+# sample_id_all, use_clockid …
+_COMMON = 1 << 0 | 1 << 1 | 1 << 5 | 1 << 6 | 1 << 12 | 1 << 18 | 1 << 25
+_LIFECYCLE = _COMMON | 1 << 9 | 1 << 13 | 1 << 24  # … comm, task, comm_exec
+_SWITCHES = _COMMON | 1 << 26  # … context_switch
+_PAGE = posix.sysconf("SC_PAGE_SIZE")
+_HEAD, _TAIL = 1024, 1032  # of the ring's control page
+# An inherited event costs each fork about 1.2 µs, so many CPUs forgo the switches.
+_MOST_CPUS = 256
+_MOST_CPUS_FOR_SWITCHES = 64
+_IOC_DISABLE = 0x2401
+
+
+class Ring:
+    """One event and its ring buffer."""
+
+    def __init__(self, fd: int, pages: int) -> None:
+        self.fd = fd
+        self.size = pages * _PAGE
+        self._map = mmap.mmap(fd, self.size + _PAGE, mmap.MAP_SHARED)
+        self._tail = 0
+
+    def take(self) -> bytes:
+        """All records since the last call, in the order of time."""
+        (head,) = unpack_from("Q", self._map, _HEAD)
+        length = head - self._tail
+        if not length:
+            return b""
+        begin = self._tail % self.size + _PAGE
+        first = min(length, self.size + _PAGE - begin)
+        data = self._map[begin : begin + first]
+        if first < length:
+            data += self._map[_PAGE : _PAGE + length - first]
+        self._map[_TAIL : _TAIL + 8] = pack("Q", head)
+        self._tail = head
+        return data
+
+    def waiting(self) -> int:
+        """Bytes in the ring that were not taken."""
+        return int(unpack_from("Q", self._map, _HEAD)[0]) - self._tail
+
+    def disable(self) -> None:
+        """Stop the event in all who inherited it."""
+        import fcntl
+
+        try:
+            fcntl.ioctl(self.fd, _IOC_DISABLE, 0)
+        except OSError:
+            pass  # nobody is left who has it
+
+
+class PerfEvents:
+    """The open events of one command."""
+
+    def __init__(self, pid: int) -> None:
+        """Open them on `pid`, which must not have exec'd yet; Refused says why that can't be."""
+        cpus = _cpus()
+        if len(cpus) > _MOST_CPUS:
+            raise Refused("more CPUs (%d) than perf events are worth" % len(cpus))
+        number = _SYSCALL.get(posix.uname().machine)
+        call = libc.function("syscall")
+        if number is None or call is None:
+            raise Refused("perf_event_open is not known for this machine")
+        self.lifecycle: list[Ring] = []
+        self.switches: list[Ring] = []
+        for pages in _sizes(len(cpus)):
+            try:
+                _open(self.lifecycle, call, number, pid, cpus, _LIFECYCLE, pages)
+                break
+            except OSError:
+                self.lifecycle.clear()  # locked memory is short: smaller rings
+        else:
+            raise Refused(_no_ring())
+        if len(cpus) <= _MOST_CPUS_FOR_SWITCHES:
+            try:
+                half = max(1, self.lifecycle[0].size // _PAGE // 2)
+                _open(self.switches, call, number, pid, cpus, _SWITCHES, half)
+            except (OSError, Refused):
+                self.switches.clear()
+
+    def quiet(self) -> bool:
+        """Whether there is nothing but the few records of a command that forked nothing."""
+        return sum([ring.waiting() for ring in self.lifecycle]) < 256
+
+
+def _open(
+    rings: "list[Ring]", call: "object", number: int, pid: int, cpus: "list[int]",
+    flags: int, pages: int,
+) -> None:  # fmt: skip
+    attributes = pack(
+        "=IIQQQQQIIQQQQIIQIHH",
+        _SOFTWARE, 112, _DUMMY, 0, _TID_TIME_CPU, 0, flags,
+        0, 0, 0, 0, 0, 0, 0, _CLOCK_MONOTONIC, 0, 0, 0, 0,
+    )  # fmt: skip
+    for cpu in cpus:
+        fd = call(number, attributes, pid, cpu, -1, _CLOEXEC)  # type: ignore[operator]
+        if fd < 0:
+            raise Refused(_no_event())
+        try:
+            rings.append(Ring(fd, pages))
+        except (OSError, ValueError):
+            posix.close(fd)
+            raise OSError from None
+
+
+def _cpus() -> "list[int]":
+    try:
+        return sorted(posix.sched_getaffinity(0))
+    except (AttributeError, OSError):
+        return list(range(posix.cpu_count() or 1))
+
+
+def _sizes(cpus: int) -> "tuple[int, ...]":
+    """Ring sizes to try, in pages: large enough for 100 ms of a storm, small beside many CPUs."""
+    _raise_memlock()
+    most = 16 if cpus <= 8 else 8 if cpus <= 32 else 4
+    return tuple([pages for pages in (16, 8, 4, 2, 1) if pages <= most])
+
+
+def _raise_memlock() -> None:
+    import resource
+
+    try:
+        soft, hard = resource.getrlimit(resource.RLIMIT_MEMLOCK)
+        if soft != hard:
+            resource.setrlimit(resource.RLIMIT_MEMLOCK, (hard, hard))
+    except (OSError, ValueError):
+        pass
+
+
+def _paranoid() -> "int | None":
+    try:
+        with open("/proc/sys/kernel/perf_event_paranoid", "rb") as file:
+            return int(file.read())
+    except (OSError, ValueError):
+        return None
+
+
+def _no_event() -> str:
+    level = _paranoid()
+    if level is None:
+        return "this kernel has no perf events"
+    if level > 2 and posix.getuid() != 0:
+        return (
+            "kernel.perf_event_paranoid is %d; `sysctl kernel.perf_event_paranoid=2` permits it"
+            % level
+        )
+    return "the kernel refuses perf events here (a seccomp filter, as containers have, or a limit)"
+
+
+def _no_ring() -> str:
+    return (
+        "no locked memory is left for perf rings; raise kernel.perf_event_mlock_kb or `ulimit -l`"
+    )
