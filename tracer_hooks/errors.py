@@ -4,8 +4,6 @@ Everything the library raises on purpose is a `TracerError`. The command line pr
 as one line and exits with its `exit_code`; any other exception that reaches `main` is a defect.
 """
 
-from __future__ import annotations
-
 
 class TracerError(Exception):
     """Something is wrong that the user can put right; the message says what it is and how."""

@@ -78,7 +78,7 @@ def _dispatch(argv: Sequence[str]) -> int:
     commands = cli_commands()
     name, *rest = argv or ["--help"]
     if name == "help" and rest and rest[0] == "run":
-        from tracer_hooks.cli.run import HELP
+        from tracer_hooks.cli.run_help import HELP
 
         sys.stdout.write(HELP)
         return 0

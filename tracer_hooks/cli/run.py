@@ -13,44 +13,10 @@ import sys
 from _json import encode_basestring_ascii  # json itself: 8 ms
 
 from tracer_hooks.errors import UsageError
-from tracer_hooks.quantities import parse_duration, parse_number, parse_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-HELP = """\
-usage: tracer-hooks run [OPTIONS] [--] COMMAND [ARGUMENT ...]
-
-Run COMMAND and record what it and everything it starts did: CPU, waiting, memory, disk.
-The command behaves as it does alone, and its exit status becomes that of `tracer-hooks run`.
-
-who this is:
-  --run ID           the run it belongs to; give several commands the same (default: a new one)
-  --pipeline NAME    the workflow's name
-  --step NAME        the kind of work (default: the command's name)
-  --task ID          this instance of the step (default: made from the step)
-  --attempt N        which attempt at the task this is (default: 1)
-  --sample NAME      the biological sample
-  --tag KEY=VALUE    anything else worth knowing; may be repeated
-
-what was asked for, to compare with what is used:
-  --cpus N           cores: 4, 0.5
-  --memory SIZE      4G, 512MiB, 1.5GB, 1000000 (K M G T are 1024s, KB MB GB TB are 1000s)
-  --time DURATION    90 (seconds), 30m, 1h30m, 2d, 01:30:00, 1-00:00:00
-
-how to watch:
-  --store DIR        where the record goes (default: $TRACER_HOOKS_STORE, or .tracer here)
-  --capture HOW      auto, perf, taskstats or poll (default: auto, the best that is permitted)
-  --interval S       steady seconds between two readings
-  --no-argv          keep command lines out of the record
-  --verbose          say on stderr what could not be observed
-
-examples:
-  tracer-hooks run -- samtools sort -@ 4 -o out.bam in.bam
-  tracer-hooks run --run nightly --step align --sample A1 --cpus 8 --memory 16G -- ./align.sh A1
-  tracer-hooks report
-"""
 
 CAPTURES = ("auto", "perf", "taskstats", "poll")
 
@@ -83,6 +49,8 @@ def parse(argv: list[str]) -> tuple[dict[str, object], list[str]]:
         if word == "--":
             break
         if word in ("-h", "--help"):
+            from tracer_hooks.cli.run_help import HELP
+
             if sys.stdout is not None:
                 sys.stdout.write(HELP)
             raise SystemExit(0)
@@ -130,6 +98,24 @@ def _attempt(text: str) -> int:
     return int(text[:11])
 
 
+def _size(text: str) -> int:
+    from tracer_hooks.quantities import parse_size
+
+    return parse_size(text)
+
+
+def _duration(text: str) -> float:
+    from tracer_hooks.quantities import parse_duration
+
+    return parse_duration(text)
+
+
+def _number(text: str) -> float:
+    from tracer_hooks.quantities import parse_number
+
+    return parse_number(text)
+
+
 def _capture(text: str) -> str:
     if text not in CAPTURES:
         raise UsageError(f"{text!r} is not one of {', '.join(CAPTURES)}")
@@ -145,12 +131,12 @@ _VALUED: "dict[str, tuple[str, str, Callable[[str], object]]]" = {
     "--attempt": ("2", "attempt", _attempt),
     "--sample": ("A1", "sample", str),
     "--tag": ("lane=3", "tags", _tag),
-    "--cpus": ("4", "cpus_requested", parse_number),
-    "--memory": ("4G", "memory_requested_bytes", parse_size),
-    "--time": ("1h30m", "time_requested_s", parse_duration),
+    "--cpus": ("4", "cpus_requested", _number),
+    "--memory": ("4G", "memory_requested_bytes", _size),
+    "--time": ("1h30m", "time_requested_s", _duration),
     "--store": ("/data/tracer", "store", str),
     "--capture": ("auto", "capture", _capture),
-    "--interval": ("1", "interval", parse_duration),
+    "--interval": ("1", "interval", _duration),
 }
 _FLAGS = ("--verbose", "--no-argv")
 OPTIONS = (*_VALUED, *_FLAGS, "--help")
