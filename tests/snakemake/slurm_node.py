@@ -8,6 +8,7 @@ munge is read or changed: key, sockets, ports and state are this cluster's own. 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -174,7 +175,5 @@ if __name__ == "__main__":
     with SlurmNode(Path(sys.argv[1]).absolute()) as node:
         for variable, value in node.environment.items():
             print(f"export {variable}={value}", flush=True)
-        try:
+        with contextlib.suppress(KeyboardInterrupt):
             signal.pause()
-        except KeyboardInterrupt:
-            pass

@@ -57,11 +57,28 @@ def test_the_log_tells_of_the_same_jobs(both: Any) -> None:
 def test_each_attempt_is_recorded_once(both: Any) -> None:
     (traced, _), _ = both
     names = set(traced.attempts())
-    tasks = (
-        "make_input:sample=A make_input:sample=B map:sample=A map:sample=B scripted run_python "
-        "shadowed shadowed_run in_notebook pipe_from pipe_to service client retried benchmarked "
-        "repeated repeated#2 scatter gather large"
-    ).split()
+    tasks = [
+        "make_input:sample=A",
+        "make_input:sample=B",
+        "map:sample=A",
+        "map:sample=B",
+        "scripted",
+        "run_python",
+        "shadowed",
+        "shadowed_run",
+        "in_notebook",
+        "pipe_from",
+        "pipe_to",
+        "service",
+        "client",
+        "retried",
+        "benchmarked",
+        "repeated",
+        "repeated#2",
+        "scatter",
+        "gather",
+        "large",
+    ]
     assert names == {(task, 1) for task in tasks} | {("retried", 2)}
 
 

@@ -1,11 +1,10 @@
-"""Jobs that other executors run: traced inside the remote job, on a pretend cluster and on Slurm."""
+"""Jobs that other executors run, traced inside the remote job: a pretend cluster, and Slurm."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-
 import slurm_node
 
 TASKS = {

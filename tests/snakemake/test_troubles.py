@@ -94,7 +94,7 @@ def test_ctrl_c_ends_as_with_the_stock_executor(interrupted: Any) -> None:
     (stock_dir, stock), (traced_dir, traced) = (interrupted[name] for name in EXECUTORS)
     assert traced == stock
     assert traced_dir.files() == stock_dir.files()
-    assert traced_dir.files()["signal.txt"] == "interrupted\n"  # the job itself got the signal, once
+    assert traced_dir.files()["signal.txt"] == "interrupted\n"  # the job got it, once
 
 
 def test_ctrl_c_is_recorded_as_cancelled(interrupted: Any) -> None:

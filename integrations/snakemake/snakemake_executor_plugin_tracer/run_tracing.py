@@ -7,9 +7,10 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from snakemake_executor_plugin_tracer import benchmark_handover, cards, shell_handover, summary
+from snakemake_executor_plugin_tracer import benchmark_handover, cards, shell_handover
 from snakemake_executor_plugin_tracer.complaints import complain, explain
 from snakemake_executor_plugin_tracer.handover import Handover
+from snakemake_executor_plugin_tracer.summary import Summary
 from snakemake_executor_plugin_tracer.tracing import Tracing
 from tracer_hooks.adapter import RunRecord, store_path
 from tracer_hooks.supervisor.identifiers import new_run_id
@@ -32,7 +33,7 @@ class RunTracing(Tracing):
             interval_s=settings.interval,
         )
         self._workflow = workflow
-        self._summary = not settings.no_summary
+        self._summary = None if settings.no_summary else Summary(self.run_id, self.store)
         self._inner = settings.inner
         self._record: RunRecord | None = None
         self._seen: set[str] = set()
@@ -68,6 +69,8 @@ class RunTracing(Tracing):
         )
         if self._record.problem:
             complain("store", f"{self._record.problem}; the jobs run, but nothing is recorded")
+        elif self._summary is not None:
+            self._summary.prepare()
         atexit.register(self._left_open)
 
     def handover(self, job: Any) -> Handover:
@@ -96,8 +99,8 @@ class RunTracing(Tracing):
         atexit.unregister(self._left_open)
         status = "cancelled" if cancelled else outcome(self._workflow)
         record.end(status, total_tasks=len(self._seen))
-        if record.problem is None and self._summary:
-            summary.show(self.run_id, self.store)
+        if record.problem is None and self._summary is not None:
+            self._summary.show()
 
     def _left_open(self) -> None:
         """Snakemake ends without having ended its executor: an error in the workflow itself."""
