@@ -14,12 +14,14 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tracer_hooks.supervisor import identifiers
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 SUPERVISOR = Path(__file__).parent / "supervisor" / "__main__.py"
 STORE_VARIABLE = "TRACER_HOOKS_STORE"
@@ -135,7 +137,7 @@ class RunRecord:
             started_at=time.time(),
             host=host,
             user=_user(),
-            workdir=workdir or os.getcwd(),
+            workdir=workdir or str(Path.cwd()),
             command=" ".join(redact_argv(command)) or None,
             tags=dict(tags or {}),
             observer=observer_identity(),

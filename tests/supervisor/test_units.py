@@ -155,7 +155,9 @@ def test_secrets_are_masked_and_the_rest_is_not(
 
 
 def test_users_own_patterns(capsys: pytest.CaptureFixture[str]) -> None:
-    assert redact_argv(["run", "patient-0042"], [r"patient-\d+", "(broken"]) == ["run", MASK]
+    argv = ["run", "patient-0042", "x"]
+    assert redact_argv(argv, [r"patient-\d+"]) == ["run", MASK, "x"]
+    assert redact_argv(argv, [r"patient-\d+", "(broken"]) == ["run", MASK, MASK]
     assert capsys.readouterr().err == ""
 
 

@@ -21,6 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tracer_hooks.supervisor.perf_open import PerfEvents
     from tracer_hooks.supervisor.process import Process
     from tracer_hooks.supervisor.procfs import Stat
 
@@ -42,6 +43,11 @@ class AttachedTotals:
         self._proc = proc
         self._pid = pid
         self._root = proc.stat(pid)
+        ran_s = 0.0
+        for tid in proc.threads(pid):
+            words = (proc.read("%d/task/%d/schedstat" % (pid, tid), 64) or b"0").split()
+            ran_s += int(words[0]) / 1e9
+        self._before_ns_s = max(0.0, ran_s - (self._root.cpu_s if self._root else 0.0))
         self._io = proc.io("%d" % pid) or _NO_IO
         self._high_water = proc.high_water_bytes(pid) or 0
         self._before: dict[int, Stat] = {}  # children that were there
@@ -62,6 +68,7 @@ class AttachedTotals:
         self._tree = tree
         tree.on_end = self._ended
         tree.excluded.update(self._before)
+        tree.attached = self._pid
 
     def cpu(self, live: "Iterable[Process]") -> "tuple[float, float]":
         """(user, system) CPU seconds; what was known last once the process is gone."""
@@ -75,6 +82,9 @@ class AttachedTotals:
             stat = process.stat
             user += stat.user_s + stat.reaped_user_s
             system += stat.system_s + stat.reaped_system_s
+            # ticks have come 10 ms late at the most: nanoseconds have what is missing
+            user += process.cpu_s - stat.cpu_s
+        user -= self._before_ns_s
         self._last = (max(self._last[0], user), max(self._last[1], system))
         return self._last
 
@@ -126,7 +136,14 @@ class AttachedTotals:
 
     def _ended(self, process: "Process") -> None:
         tree = self._tree
-        if tree is None or process.pid == self._pid or process.stat.ppid in tree.live:
+        if tree is None:
+            return
+        if process.pid == self._pid:  # its last figures are the last there will be
+            tree.live[self._pid] = process
+            self.cpu(tree.live.values())
+            del tree.live[self._pid]
+            return
+        if process.stat.ppid in tree.live:
             return
         if process.stat.ppid in self._just_ended:
             return  # its parent ended with it and will have reaped it
@@ -151,7 +168,10 @@ def attach(options: Options) -> int:
     except OSError:
         pidfd = -1
     options.command = proc.command_line(options.pid)
-    record = Record(options, options.pid, wall_start, started, totals)
+    events, refusal = _open_events(options)
+    record = Record(options, options.pid, wall_start, started, totals, events)
+    if refusal:
+        record.degraded("capture", refusal)
     record.tick(time.monotonic(), 0)
     if record.proc.io("%d" % options.pid) is None:
         record.degraded("io", "the kernel does not let this user read the I/O of the process")
@@ -159,6 +179,17 @@ def attach(options: Options) -> int:
     ended = _watch(record, options.control_fd, pidfd)
     record.seal(ended, time.monotonic())
     return 0
+
+
+def _open_events(options: Options) -> "tuple[PerfEvents | None, str]":
+    if options.capture not in ("auto", "perf"):
+        return None, ""
+    try:
+        from tracer_hooks.supervisor.perf_open import PerfEvents
+
+        return PerfEvents(options.pid, Proc().threads(options.pid)), ""
+    except Exception as error:
+        return None, str(error) or type(error).__name__
 
 
 def _say_ready(fd: int) -> None:

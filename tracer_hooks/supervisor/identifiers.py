@@ -10,6 +10,9 @@ _SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234567
 # A file name holds the task id, the attempt and the unique part within NAME_MAX (255 bytes).
 MAX_RUN_ID = 200
 MAX_TASK_ID = 140
+# How the escaped bytes of a UTF-8 character begin.
+_LATER_BYTES = ("%8", "%9", "%A", "%B")
+_FIRST_BYTES = ("%C", "%D", "%E", "%F")
 
 
 def escape(text: str, limit: int = MAX_TASK_ID) -> str:
@@ -33,6 +36,10 @@ def escape(text: str, limit: int = MAX_TASK_ID) -> str:
     cut = head.rfind("%", len(head) - 2)
     if cut >= 0:  # do not leave half an escape behind
         head = head[:cut]
+    while head[-3:-1] in _LATER_BYTES:  # nor half a character
+        head = head[:-3]
+    if head[-3:-1] in _FIRST_BYTES:
+        head = head[:-3]
     return head + "~" + digest
 
 

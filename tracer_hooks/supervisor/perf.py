@@ -28,6 +28,7 @@ _FULL = 0.3  # drain again before the rings are fuller than this
 _MOST_SWITCHES_PER_S = 12_000
 # Unmapping and the like after the last event: 23 µs for a small process, 2 ms at 100 MB.
 _EXIT_COSTS_AT_MOST_S = 0.0005
+_COUNTLESS = 1 << 30
 
 
 class _Seen:
@@ -131,6 +132,8 @@ class PerfSource(Source):
         seen = self._seen.get(pid)
         if seen is None:
             seen = self._seen[pid] = _Seen(image, ppid)
+            if pid == self._tree.attached:
+                seen.threads = _COUNTLESS  # others than events tell when it ends
         seen.met_from, seen.met_until = begun, time.monotonic()
 
     def has_ended(self, pid: int, stat: "Stat") -> bool:

@@ -31,14 +31,16 @@ _HEAD, _TAIL = 1024, 1032  # of the ring's control page
 # An inherited event costs each fork about 1.2 µs, so many CPUs forgo the switches.
 _MOST_CPUS = 256
 _MOST_CPUS_FOR_SWITCHES = 64
-_IOC_DISABLE = 0x2401
+_IOC_DISABLE, _IOC_SET_OUTPUT = 0x2401, 0x2405
+_DISABLED, _ENABLE_ON_EXEC = 1 << 0, 1 << 12
+_MOST_EVENTS = 2048
 
 
 class Ring:
-    """One event and its ring buffer."""
+    """One event's ring buffer on one CPU; `fds` are the events that write to it."""
 
     def __init__(self, fd: int, pages: int) -> None:
-        self.fd = fd
+        self.fds = [fd]
         self.size = pages * _PAGE
         self._map = mmap.mmap(fd, self.size + _PAGE, mmap.MAP_SHARED)
         self._tail = 0
@@ -66,64 +68,90 @@ class Ring:
         """Stop the event in all who inherited it."""
         import fcntl
 
-        try:
-            fcntl.ioctl(self.fd, _IOC_DISABLE, 0)
-        except OSError:
-            pass  # nobody is left who has it
+        for fd in self.fds:
+            try:
+                fcntl.ioctl(fd, _IOC_DISABLE, 0)
+            except OSError:
+                pass  # nobody is left who has it
+
+    def add(self, fd: int) -> None:
+        """Let another event write here too. Raises OSError."""
+        import fcntl
+
+        fcntl.ioctl(fd, _IOC_SET_OUTPUT, self.fds[0])
+        self.fds.append(fd)
 
 
 class PerfEvents:
     """The open events of one command."""
 
-    def __init__(self, pid: int) -> None:
-        """Open them on `pid`, which must not have exec'd yet; Refused says why that can't be."""
+    def __init__(self, pid: int, threads: "list[int] | None" = None) -> None:
+        """Open them on `pid`, which must not have exec'd yet; Refused says why that can't be.
+
+        With `threads` the process runs already: those are watched from now on.
+        """
         cpus = _cpus()
-        if len(cpus) > _MOST_CPUS:
-            raise Refused("more CPUs (%d) than perf events are worth" % len(cpus))
+        if len(cpus) > _MOST_CPUS or len(cpus) * len(threads or ()) > _MOST_EVENTS:
+            raise Refused("more CPUs or threads (%d CPUs) than perf events are worth" % len(cpus))
         number = _SYSCALL.get(posix.uname().machine)
         call = libc.function("syscall")
         if number is None or call is None:
             raise Refused("perf_event_open is not known for this machine")
+        self._call, self._number, self._cpus = call, number, cpus
+        self._threads = threads
+        self._pid = pid
         self.lifecycle: list[Ring] = []
         self.switches: list[Ring] = []
         for pages in _sizes(len(cpus)):
             try:
-                _open(self.lifecycle, call, number, pid, cpus, _LIFECYCLE, pages)
+                self._open(self.lifecycle, _LIFECYCLE, pages)
                 break
             except OSError:
-                self.lifecycle.clear()  # locked memory is short: smaller rings
+                _close(self.lifecycle)  # locked memory is short: smaller rings
         else:
             raise Refused(_no_ring())
         if len(cpus) <= _MOST_CPUS_FOR_SWITCHES:
             try:
-                half = max(1, self.lifecycle[0].size // _PAGE // 2)
-                _open(self.switches, call, number, pid, cpus, _SWITCHES, half)
+                self._open(self.switches, _SWITCHES, max(1, self.lifecycle[0].size // _PAGE // 2))
             except (OSError, Refused):
-                self.switches.clear()
+                _close(self.switches)
+
+    def _open(self, rings: "list[Ring]", flags: int, pages: int) -> None:
+        if self._threads is not None:
+            flags &= ~(_DISABLED | _ENABLE_ON_EXEC)
+        attributes = pack(
+            "=IIQQQQQIIQQQQIIQIHH",
+            _SOFTWARE, 112, _DUMMY, 0, _TID_TIME_CPU, 0, flags,
+            0, 0, 0, 0, 0, 0, 0, _CLOCK_MONOTONIC, 0, 0, 0, 0,
+        )  # fmt: skip
+        for cpu in self._cpus:
+            ring = None  # type: Ring | None
+            for tid in [self._pid] if self._threads is None else self._threads:
+                fd = self._call(self._number, attributes, tid, cpu, -1, _CLOEXEC)  # type: ignore[operator]
+                if fd < 0:
+                    if ring is not None:
+                        continue  # a thread that has ended meanwhile
+                    raise Refused(_no_event())
+                try:
+                    if ring is None:
+                        ring = Ring(fd, pages)
+                        rings.append(ring)
+                    else:
+                        ring.add(fd)
+                except (OSError, ValueError):
+                    posix.close(fd)
+                    raise OSError from None
 
     def quiet(self) -> bool:
         """Whether there is nothing but the few records of a command that forked nothing."""
         return sum([ring.waiting() for ring in self.lifecycle]) < 256
 
 
-def _open(
-    rings: "list[Ring]", call: "object", number: int, pid: int, cpus: "list[int]",
-    flags: int, pages: int,
-) -> None:  # fmt: skip
-    attributes = pack(
-        "=IIQQQQQIIQQQQIIQIHH",
-        _SOFTWARE, 112, _DUMMY, 0, _TID_TIME_CPU, 0, flags,
-        0, 0, 0, 0, 0, 0, 0, _CLOCK_MONOTONIC, 0, 0, 0, 0,
-    )  # fmt: skip
-    for cpu in cpus:
-        fd = call(number, attributes, pid, cpu, -1, _CLOEXEC)  # type: ignore[operator]
-        if fd < 0:
-            raise Refused(_no_event())
-        try:
-            rings.append(Ring(fd, pages))
-        except (OSError, ValueError):
+def _close(rings: "list[Ring]") -> None:
+    for ring in rings:
+        for fd in ring.fds:
             posix.close(fd)
-            raise OSError from None
+    rings.clear()
 
 
 def _cpus() -> "list[int]":

@@ -70,6 +70,13 @@ class Image:
             else:  # not permitted to see addresses: the same program with the same words
                 self.forked = self.argv == parent.image.argv and self.exe == parent.image.exe
 
+    def read_words(self, proc: Proc, stat: Stat) -> None:
+        """Read exe and argv of an image known by name, if the process runs it still."""
+        if stat.state != b"Z" and stat.comm.decode("utf-8", "surrogateescape") == self.comm:
+            self.exe = proc.executable(self.pid) or self.exe
+            self.argv = proc.command_line(self.pid)
+            self.argv_src = "argv"
+
     def identity_line(self, since: float) -> "dict[str, object]":
         """The `p` line; `since` turns monotonic into UNIX time."""
         line = {

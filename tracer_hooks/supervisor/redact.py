@@ -40,8 +40,11 @@ _compiled = None
 def redact_argv(argv: "Sequence[str]", extra: "Sequence[str]" = ()) -> "list[str]":
     """`argv` with what looks like a secret masked; `extra` are further patterns, masked whole.
 
-    A pattern that is no regular expression is ignored: a typo must not stop a task.
+    If one of them is no regular expression nobody knows what it was to hide: all words but the
+    first are masked.
     """
+    if extra and not _are_patterns(extra):
+        return [*argv[:1], *[MASK for _ in argv[1:]]]
     out = []
     mask_next = False
     for word in argv:
@@ -75,8 +78,16 @@ def _mask(word: str, extra: "Sequence[str]") -> str:
     for pattern, mask in _compiled:
         word = pattern.sub(mask, word)
     for text in extra:
-        try:
-            word = re.sub(text, MASK, word)
-        except re.error:
-            continue
+        word = re.sub(text, MASK, word)
     return word
+
+
+def _are_patterns(extra: "Sequence[str]") -> bool:
+    import re
+
+    try:
+        for text in extra:
+            re.compile(text)
+    except re.error:
+        return False
+    return True

@@ -39,6 +39,8 @@ class Tree:
         self.threads_now = 0
         self.threads_peak = 0
         self.excluded = set()  # type: set[int]
+        self.attached = 0  # a process that ran before we came, and only what it does now counts
+        self.before_s = 0.0  # CPU that it had used
         self.not_yet_stack = 0  # a process with this stack is ours still, it has yet to exec
         self.lifecycle: PerfSource | None = None  # knows forks, execs and exits
         self.on_end = None  # type: object  # called with each process that ended
@@ -75,7 +77,7 @@ class Tree:
 
     def own_cpu_s(self) -> float:
         """CPU of every image ever seen, each as last seen: what named processes account for."""
-        return self.ended_cpu_s + sum([p.cpu_s for p in self.live.values()])
+        return self.ended_cpu_s + sum([p.cpu_s for p in self.live.values()]) - self.before_s
 
     def last_look(self, pid: int, now: float, command: "list[str]") -> None:
         """The task's main process `pid` is a zombie: it shows its final figures, but no argv."""
@@ -176,8 +178,8 @@ class Tree:
             return
         if _has_execed(process, stat):
             self._exec(process, stat, now)
-        elif not process.image.argv and stat.state != b"Z":
-            process.image.argv = self.proc.command_line(pid)  # it was in the midst of its exec
+        elif not process.image.argv:  # it was in the midst of its exec
+            process.image.read_words(self.proc, stat)
         process.stat = stat
         process.changed = True
         resident = self.proc.resident_bytes(pid)
@@ -232,13 +234,20 @@ class Tree:
         image = None if self.lifecycle is None else self.lifecycle.image_of(pid)
         if image is None:
             image = self.new_image(pid, stat.ppid, born)
-        image.identify(self.proc, stat, parent)
-        if self.lifecycle is not None:
-            self.lifecycle.met(pid, image, stat.ppid, begun)
+            image.identify(self.proc, stat, parent)
+            if self.lifecycle is not None:
+                self.lifecycle.met(pid, image, stat.ppid, begun)
+        elif not image.argv:
+            image.read_words(self.proc, stat)
         process = Process(pid, stat, image)
         self.live[pid] = process
         for tid in self.proc.threads(pid):
             self._add_thread(process, tid)
+        if pid == self.attached:
+            self.before_s = image.cpu_base_s = process.cpu_s
+            image.user_base_s, image.system_base_s = stat.user_s, stat.system_s
+            image.io_base = self.proc.io("%d" % pid) or image.io_base
+            image.born = now
         return process
 
     def _exec(self, process: Process, stat: Stat, now: float) -> None:
