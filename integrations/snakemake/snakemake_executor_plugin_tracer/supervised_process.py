@@ -35,10 +35,14 @@ class SupervisedProcess(subprocess.Popen[Any]):
 def wait_for_command(pid: int) -> int:
     """The pid of what the supervisor `pid` runs, as soon as it does; else `pid`."""
     deadline = time.monotonic() + _PATIENCE_S
-    while time.monotonic() < deadline and _is_supervisor(pid):
+    while time.monotonic() < deadline:
         command = command_of(pid)
-        if command is not None:
+        # Between fork and exec it is still the supervisor's image, and the supervisor's memory.
+        if command is not None and _words(command)[0:1] != [b""] and not _is_supervisor(command):
             return command
+        # Nothing to read: it is being loaded (a moment that is rare, and seen), or it has ended.
+        if not (_is_supervisor(pid) or (_words(pid) == [b""] and not _ended(pid))):
+            break
         time.sleep(0.001)
     return pid
 
@@ -55,7 +59,19 @@ def command_of(pid: int) -> int | None:
 
 def _is_supervisor(pid: int) -> bool:
     """False for one that has ended, or made way for its command because it cannot observe."""
+    return os.fsencode(SUPERVISOR) in _words(pid)
+
+
+def _words(pid: int) -> list[bytes]:
     try:
-        return os.fsencode(SUPERVISOR) in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
-        return False
+        return []
+
+
+def _ended(pid: int) -> bool:
+    """Whether a child of this process has ended; it stays to be waited for."""
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
+    except ChildProcessError:
+        return True
