@@ -43,9 +43,8 @@ def test_cpu_of_a_grandchild_on_two_threads(tmp_path: Path) -> None:
 
 
 def test_named_processes_and_the_rest_make_the_total(tmp_path: Path) -> None:
-    observed = observe(
-        tmp_path, ["bash", "-c", "for i in $(seq 300); do /bin/true; done; sleep 0.3"]
-    )
+    script = "for i in $(seq 300); do /bin/true; done; sleep 0.3"
+    observed = observe(tmp_path, ["bash", "-c", script], "--capture", "poll")
     named = sum(row["cpu_s"] for row in observed.processes().values())
     sealed = observed.sealed
     assert named + sealed["cpu_unattributed_s"] == pytest.approx(sealed["cpu_s"], abs=0.012)

@@ -237,7 +237,8 @@ def test_supervisor_killed_kills_the_command(tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
     command = ["sh", "-c", f"echo $$ > {pid_file}; exec sleep 60"]
     process = subprocess.Popen(command_for(tmp_path / "store", command))
-    while not (pid_file.exists() and pid_file.read_text().strip()):
+    spools = tmp_path / "store" / "spool" / "run"
+    while not (pid_file.exists() and pid_file.read_text().strip() and list(spools.glob("task.*"))):
         time.sleep(0.01)
     child = int(pid_file.read_text())
     process.kill()
