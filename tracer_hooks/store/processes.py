@@ -16,6 +16,7 @@ _RENAMED = {
     "ppid": "parent_pid",
     "start": "started_at",
     "end": "ended_at",
+    "argv_src": "argv_source",
     "cpu_src": "cpu_source",
     "src": "source",
 }

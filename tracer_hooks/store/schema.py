@@ -73,6 +73,7 @@ TABLES: dict[str, pa.Schema] = {
         **_many(pa.int32(), "attempt process_id parent_id pid parent_pid"),
         **_many(pa.string(), "tool comm exe"),
         argv=pa.list_(pa.string()),
+        argv_source=pa.string(),
         forked=pa.bool_(),
         **_many(_TIME, "started_at ended_at"),
         **_many(pa.int32(), "exit_code signal"),
