@@ -26,8 +26,8 @@ class Image:
         "argv", "argv_src", "born", "comm", "cpu_base_s", "cpu_s", "cpu_src", "disk_read_bytes",
         "disk_write_bytes", "ended", "exe", "exec_of", "exit_code", "forked", "id", "io_base",
         "io_read_chars", "io_write_chars", "memory_peak_bytes", "parent_id", "pid", "ppid",
-        "signal", "src", "system_base_s", "system_s", "threads_peak", "user_base_s", "user_s",
-        "written",
+        "replaced", "signal", "src", "system_base_s", "system_s", "threads_peak", "user_base_s",
+        "user_s", "written",
     )  # fmt: skip
 
     def __init__(self, number: int, pid: int, ppid: int, born: float) -> None:
@@ -55,6 +55,7 @@ class Image:
         self.cpu_src = "schedstat"
         self.argv_src = "argv"  # argv: read; learned: from others of its kind; comm: only that
         self.written = False
+        self.replaced = False  # by the image of another program, in an exec
 
     def identify(self, proc: Proc, stat: Stat, parent: "Process | None") -> None:
         """Read what program this is; a fork that has not exec'd is a worker of its parent."""

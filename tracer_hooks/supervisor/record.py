@@ -9,6 +9,7 @@ import resource
 import time
 
 from tracer_hooks.supervisor import identifiers
+from tracer_hooks.supervisor.evidence import Evidence
 from tracer_hooks.supervisor.jsonl import Raw
 from tracer_hooks.supervisor.observer_identity import observer_identity
 from tracer_hooks.supervisor.options import Options
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tracer_hooks.supervisor.attach import AttachedTotals
+    from tracer_hooks.supervisor.evidence import Received
     from tracer_hooks.supervisor.perf_open import PerfEvents
+    from tracer_hooks.supervisor.taskstats_open import ExitMessages
 
 _FIRST_TICK_S = 0.005
 _MAX_RECORDED_WORDS = 200
@@ -41,6 +44,7 @@ class Record:
         started: float,
         totals: "Totals | AttachedTotals | None" = None,
         events: "PerfEvents | None" = None,
+        exits: "ExitMessages | None" = None,
     ) -> None:
         self.options = options
         self.pid = pid
@@ -55,10 +59,13 @@ class Record:
         )
         self.spool = Spool(path)
         self.events = events
+        self.evidence = Evidence()
+        self.exits = exits
         self._observer = None  # type: object
         self._zombie = None  # type: object
         self._broken = False
-        capture = "poll" if events is None else "perf"
+        opened = {"perf": events, "taskstats": exits}
+        capture = "+".join([name for name, source in opened.items() if source]) or "poll"
         self.spool.add(first_line(options, self.host, wall_start, capture))
         self.spool.flush()
 
@@ -98,7 +105,7 @@ class Record:
         if self._broken:
             return
         if self._observer is None:
-            if self.events is None or self.events.quiet():
+            if self._is_alone():
                 from tracer_hooks.supervisor.brief import Zombie
 
                 self._zombie = Zombie(self.proc, self.pid)
@@ -106,6 +113,12 @@ class Record:
             self._start_observer()
         self._observer.tree.excluded.add(canary)  # type: ignore[attr-defined]
         self._observer.last_look(self.pid, now, self.options.command)  # type: ignore[attr-defined]
+
+    def _is_alone(self) -> bool:
+        """Whether the command, which was never looked at, forked nothing that sources told of."""
+        if self.events is not None and not self.events.quiet():
+            return False
+        return self.exits is None or not self.exits.has_child_of(self.pid)
 
     def failed(self, error: BaseException) -> None:
         """Observing broke: no more looks; the totals and the seal will still be written."""
@@ -120,7 +133,7 @@ class Record:
         self,
         ended: "dict[str, object]",
         now: float,
-        received: "Sequence[int]" = (),
+        received: "Sequence[Received]" = (),
         exec_errno: int = 0,
     ) -> None:
         """Write the last line: how it `ended` (see `outcome`) at the monotonic time `now`."""
@@ -129,18 +142,21 @@ class Record:
             "t": "sealed", "ended_at": now + self.since, "wall_s": wall_s,
         }  # type: dict[str, object]  # fmt: skip
         line.update(ended)
+        self._main_ended(ended)
         try:
             line.update(self._columns(now))
         except Exception as error:  # the outcome is known and will be told
             self.failed(error)
+        if ended["status"] != "succeeded":
+            line.update(self._explained(ended, received, now))
         if exec_errno:
             line["exec_errno"] = exec_errno
         if self.options.outputs:
             line["output_bytes"] = _size_of(self.options.outputs)
         if self.spool.dropped_lines:
             line["events_lost"] = self.spool.dropped_lines
-        for number in received:
-            self._event("signal", {"signal": number})
+        for one in received:
+            self._event("signal", one.detail(), one.at)
         usage = resource.getrusage(resource.RUSAGE_SELF)
         line["observer_cpu_s"] = usage.ru_utime + usage.ru_stime
         # not ru_maxrss, which begins at the size of whoever forked us
@@ -156,8 +172,32 @@ class Record:
 
         return columns(self, self._zombie, now)  # type: ignore[arg-type]
 
-    def _event(self, kind: str, detail: "dict[str, object]") -> None:
-        at = time.monotonic() + self.since
+    def _main_ended(self, ended: "dict[str, object]") -> None:
+        """What only its parent knows of the main process."""
+        code, signal = ended["exit_code"], ended["signal"]
+        self.evidence.main_killed = signal == 9 or code == 137
+        if self._observer is not None:
+            main = self._observer.tree.live.get(self.pid)  # type: ignore[attr-defined]
+            if main is not None:
+                main.image.exit_code, main.image.signal = code, signal
+
+    def _explained(
+        self, ended: "dict[str, object]", received: "Sequence[Received]", now: float
+    ) -> "dict[str, object]":
+        """`ended` with its cause, whose evidence becomes an event."""
+        from tracer_hooks.supervisor.outcome import explain, limits_of_time
+
+        try:
+            limits_of_time(self.evidence, self.options.card, self.since)
+            found, shown = explain(ended, received, self.evidence, self.started, now)
+            self._event("failure", dict(shown, cause=found["failure_cause"]), now)
+        except Exception as error:
+            self.failed(error)
+            return ended
+        return found
+
+    def _event(self, kind: str, detail: "dict[str, object]", at: "float | None" = None) -> None:
+        at = (time.monotonic() if at is None else at) + self.since
         self.spool.add({"t": "e", "at": at, "kind": kind, "detail": detail})
 
 

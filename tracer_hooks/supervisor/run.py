@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import signal as _signal
 
     from tracer_hooks.supervisor.perf_open import PerfEvents
+    from tracer_hooks.supervisor.taskstats_open import ExitMessages
 else:
     import _signal  # what signal.py wraps in enums, without their import
 
@@ -32,8 +33,8 @@ def run(options: Options) -> int:
     libc.prctl(libc.PR_SET_CHILD_SUBREAPER, 1)
     signals = every_signal()
     old_mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, signals)
-    wants_perf = options.capture in ("auto", "perf")
-    go_read, go_write = posix.pipe() if wants_perf else (-1, -1)
+    waits = options.capture != "poll"
+    go_read, go_write = posix.pipe() if waits else (-1, -1)
     wall_start, started = time.time(), time.monotonic()
     mask = {int(number) for number in old_mask}
     pid, failed_read = launch.start(options.command, mask, go_read)
@@ -43,12 +44,13 @@ def run(options: Options) -> int:
     ended = 0.0
     try:
         release_descriptors({failed_read, complain.fd, go_write})
-        events, refusal = _open_events(pid, go_write) if wants_perf else (None, "")
+        events, refusal = _open_events(options, pid, go_write) if waits else (None, "")
+        exits, refusal = _open_exits(options, go_write, refusal) if waits else (None, "")
         ended = _ended(pid)
         from tracer_hooks.supervisor.record import Record
 
         ended = ended or _ended(pid)  # it may have ended while we imported: keep the moment
-        record = Record(options, pid, wall_start, started, events=events)
+        record = Record(options, pid, wall_start, started, events=events, exits=exits)
         if refusal:
             record.degraded("capture", refusal)
     except Exception as error:
@@ -71,8 +73,12 @@ def run(options: Options) -> int:
     return shell_status(status)
 
 
-def _open_events(pid: int, go_write: int) -> "tuple[PerfEvents | None, str]":
+def _open_events(
+    options: Options, pid: int, go_write: int
+) -> "tuple[PerfEvents | None, str]":
     """Open perf events on the command and let it exec, whatever comes; or why there are none."""
+    if options.capture == "taskstats":
+        return None, ""
     try:
         from tracer_hooks.supervisor.perf_open import PerfEvents
 
@@ -82,6 +88,38 @@ def _open_events(pid: int, go_write: int) -> "tuple[PerfEvents | None, str]":
     finally:
         posix.write(go_write, b"g")
         posix.close(go_write)
+
+
+def _open_exits(
+    options: Options, go_write: int, refusal: str
+) -> "tuple[ExitMessages | None, str]":
+    """Listen to the kernel's exit records where that is permitted and wanted.
+
+    Alone, before the command may exec; beside perf, which sees the first processes, after it.
+    """
+    alone = options.capture == "taskstats"
+    try:
+        if not alone and (options.capture != "auto" or not _is_net_admin()):
+            return None, refusal
+        from tracer_hooks.supervisor.taskstats_open import ExitMessages
+
+        return ExitMessages(), refusal
+    except Exception as error:
+        return None, (str(error) or type(error).__name__) if alone else refusal
+    finally:
+        if alone:
+            posix.write(go_write, b"g")
+            posix.close(go_write)
+
+
+def _is_net_admin() -> bool:
+    """Whether this process has CAP_NET_ADMIN, without which it is not worth trying."""
+    try:
+        with open("/proc/self/status", "rb", buffering=0) as file:
+            _, _, rest = file.read(4096).partition(b"\nCapEff:")
+        return bool(int(rest.split(None, 1)[0], 16) >> 12 & 1)
+    except (OSError, ValueError, IndexError):
+        return False
 
 
 def _ended(pid: int) -> float:

@@ -112,7 +112,7 @@ class Tree:
     def replace_image(self, pid: int, old: Image, new: Image, at: float, ran_ns: int) -> None:
         """Process `pid` exec'd at time `at`: `old` has ended, `new` begins."""
         process = self.live.get(pid)
-        old.ended = at
+        old.ended, old.replaced = at, True
         if process is None:
             old.cpu_s = max(0.0, ran_ns / 1e9 - old.cpu_base_s)
             old.user_s, old.system_s = None, None
@@ -262,7 +262,7 @@ class Tree:
             parent_id = old.parent_id
         else:
             process.settle()
-            old.ended = now
+            old.ended, old.replaced = now, True
             self.ended.append(old)
             image = self.new_image(process.pid, stat.ppid, now)
             image.exec_of = old.id

@@ -49,10 +49,17 @@ def watch(record: "Record") -> Observer:
     else:
         own = proc.stat(me)
         observer.tree.not_yet_stack = own.start_stack if own is not None else 0
+    from tracer_hooks.supervisor.failure_sources import watch_failures
+
+    watch_failures(record, observer)
     if record.events is not None:
         from tracer_hooks.supervisor.perf import PerfSource
 
         observer.sources.append(PerfSource(record.events, observer))
+    if record.exits is not None:  # after perf, whose images its records complete
+        from tracer_hooks.supervisor.taskstats import TaskstatsSource
+
+        observer.sources.append(TaskstatsSource(record.exits, observer, not attached))
     return observer
 
 

@@ -1,0 +1,370 @@
+"""What every process of the tree used, from the kernel's record at its exit.
+
+Records are drained on a timer, not when one comes: waking at each exit costs a storm of short
+processes 13 %. A process with threads has a record for each; the process is accounted for with the
+last. What the tree knows of a process is replaced by the record's figures, what it never saw is
+added; with perf events beside it, perf says who lived and when, and the record what they used.
+"""
+
+import time
+
+from tracer_hooks.supervisor.process import Image
+from tracer_hooks.supervisor.procfs import TICKS_PER_SECOND
+from tracer_hooks.supervisor.sources import Source
+from tracer_hooks.supervisor.taskstats_filter import Filter
+from tracer_hooks.supervisor.taskstats_open import ExitMessages
+from tracer_hooks.supervisor.taskstats_owner import Owner
+from tracer_hooks.supervisor.taskstats_programs import Programs
+from tracer_hooks.supervisor.taskstats_record import (
+    FORKED,
+    LEAST_BYTES,
+    VERSION_WITH_GROUPS,
+    ExitRecord,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tracer_hooks.supervisor.observer import Observer
+
+_DRAIN_S = 0.05
+_IDLE_DRAIN_S = 0.2
+_MOST_A_DRAIN = 20_000
+_CLOCKS_DIFFER_S = 0.03  # /proc tells a beginning in ticks
+_MOST_WAITING = 50_000
+_PATIENCE_S = 15.0  # a record waits so long for the image that a perf reading will bring
+# What the kernel spends on a process after its record (unmapping and the like), at most.
+_EXIT_COSTS_AT_MOST_S = 0.0005
+_DELAYS = ("cpu", "disk", "swap", "reclaim", "thrashing", "compact", "wpcopy")
+
+
+class Ended:
+    """A process that has ended: its records added up."""
+
+    __slots__ = (
+        "comm", "cpu_s", "delay_s", "disk_read_bytes", "disk_write_bytes", "drained", "exe",
+        "forked", "high_water_bytes", "io_read_chars", "io_write_chars", "least_s", "lived_s",
+        "pid", "ppid", "status", "system_s", "threads", "user_s",
+    )  # fmt: skip
+
+    def __init__(self, record: ExitRecord) -> None:
+        self.pid, self.ppid = record.process, record.ppid
+        self.comm, self.exe = record.comm, record.exe
+        self.status, self.forked = record.status, bool(record.flags & FORKED)
+        self.cpu_s = self.least_s = self.user_s = self.system_s = self.lived_s = 0.0
+        self.delay_s = 0.0
+        self.io_read_chars = self.io_write_chars = 0
+        self.disk_read_bytes = self.disk_write_bytes = self.high_water_bytes = 0
+        self.threads = 0
+        self.drained = (0.0, 0.0)  # it ended between these
+
+    def add(self, record: ExitRecord) -> None:
+        if record.pid == self.pid:  # only the first thread's record has these
+            self.comm, self.status = record.comm, record.status
+            self.forked = bool(record.flags & FORKED)
+        self.ppid = record.ppid
+        self.threads += 1
+        self.cpu_s += record.cpu_s
+        self.least_s += record.ran_s
+        self.delay_s += record.cpu_delay_s
+        self.user_s += record.user_s
+        self.system_s += record.system_s
+        self.io_read_chars += record.io_read_chars
+        self.io_write_chars += record.io_write_chars
+        self.disk_read_bytes += record.disk_read_bytes
+        self.disk_write_bytes += record.disk_write_bytes
+        self.high_water_bytes = max(self.high_water_bytes, record.high_water_bytes)
+        self.lived_s = max(self.lived_s, record.process_lived_s)
+
+    def is_of(self, image: Image) -> bool:
+        """Whether an image with this pid was the last of this process, going by its beginning."""
+        early, late = self.drained
+        if image.replaced:
+            return False
+        if image.exec_of is None:
+            late -= self.lived_s
+        return early - self.lived_s - _CLOCKS_DIFFER_S <= image.born <= late + _CLOCKS_DIFFER_S
+
+
+class TaskstatsSource(Source):
+    """Keeps the observer's figures exact from the records of one open socket."""
+
+    name = "taskstats"
+
+    def __init__(self, messages: ExitMessages, observer: "Observer", whole: bool) -> None:
+        self._messages = messages
+        self._observer = observer
+        self._tree = observer.tree
+        self._owner = Owner(observer.proc, observer.tree, whole)
+        self._filter = Filter(messages, self._owner, observer)
+        self._programs = Programs()
+        self._whole = whole
+        self._parts = {}  # type: dict[int, Ended]  # of processes some of whose threads live
+        self._waiting = {}  # type: dict[int, Ended]  # their image is yet to come
+        self._unplaced = []  # type: list[ExitRecord]
+        self._reserved = {}  # type: dict[int, Image]  # parents whose record comes later on
+        self._unpaid = []  # type: list[tuple[Image, float]]  # and the least that each used
+        self._list = observer.tree.ended
+        self._looked = 0
+        self._delays = dict.fromkeys(_DELAYS, 0.0)
+        self._count = 0
+        self._lost_records = 0
+        self._drained = observer.started
+        self._next = 0.0
+        self._told_threads = False
+        self._fresh_pids = {}  # type: dict[int, Image]
+        self._beside_perf = any(source.name == "perf" for source in observer.sources)
+
+    @property
+    def counts_processes(self) -> bool:  # type: ignore[override]
+        version = self._messages.version
+        known = not version or version >= VERSION_WITH_GROUPS
+        return self._whole and known and not self._lost() and not self._filter.paused_ever
+
+    def due(self) -> float:
+        return self._next
+
+    def look(self, now: float) -> None:
+        self._drain(now)
+        self._match(now)
+
+    def finish(self, now: float) -> None:
+        self._drain(now)
+        self._drain(now)  # what is left without a parent has been asked for twice then
+        self._match(now)
+        for ended in list(self._waiting.values()):
+            self._never_seen(ended)
+        self._waiting.clear()
+        self._share_out()
+        self._filter.close()
+        if self._count:
+            self._tell_delays(now)
+
+    def columns(self, now: float) -> "dict[str, object]":
+        self._share_out()
+        columns = {}  # type: dict[str, object]
+        if self._lost():
+            columns["events_lost"] = self._lost() + self._perf_lost()
+        elif self.counts_processes and not self._beside_perf:
+            columns["process_count_source"] = "taskstats"
+        return columns
+
+    # taking records
+
+    def _drain(self, now: float) -> None:
+        if self._filter.paused(now):
+            self._next = now + _IDLE_DRAIN_S
+            return
+        messages = self._messages.take(_MOST_A_DRAIN)
+        at = self._messages.stats_place
+        records = self._unplaced
+        again = len(records)
+        self._unplaced = []
+        if at:
+            enough = at + LEAST_BYTES
+            records += [
+                ExitRecord(data, at, len(data) - at) for data in messages if len(data) >= enough
+            ]
+        self._fresh_pids = {image.pid: image for image in self._fresh() if image.src != self.name}
+        ours = 0
+        self._owner.begin(records, now)
+        for place, record in enumerate(records):
+            verdict = self._owner.is_ours(record, now)
+            if verdict:
+                ours += 1
+                share = (place + 1) / len(records)
+                self._take(record, self._drained, now, share)
+            elif verdict is None and place >= again:
+                self._unplaced.append(record)
+            elif verdict is None:
+                self._lost_records += not self._filter.active
+        self._reserved.clear()
+        self._filter.update(len(records) - ours, now)
+        self._drained = now
+        self._next = now + (_DRAIN_S if records else _IDLE_DRAIN_S)
+        if at and not self._told_threads and self._messages.version < VERSION_WITH_GROUPS:
+            self._told_threads = True
+            why = "records of this kernel (before Linux 5.19) do not tell threads from processes"
+            self._observer.degraded("process_count", why)
+
+    def _take(self, record: ExitRecord, early: float, late: float, share: float) -> None:
+        for kind in _DELAYS:
+            value = getattr(record, kind + "_delay_s")
+            if value is not None:
+                self._delays[kind] += value
+        pid = record.process
+        ended = self._parts.pop(pid, None) or Ended(record)
+        ended.add(record)
+        if not record.ends_process:
+            self._parts[pid] = ended
+            return
+        self._count += 1
+        ended.drained = (early, late)
+        image = self._reserved.pop(pid, None)
+        if self._expects(ended):
+            if len(self._waiting) < _MOST_WAITING:
+                self._waiting[pid] = ended
+        else:
+            self._never_seen(ended, early + share * (late - early), image)
+
+    def _expects(self, ended: Ended) -> bool:
+        """Whether the tree, or perf, has or will have an image of this process."""
+        process = self._tree.live.get(ended.pid)
+        if process is not None:
+            return True
+        image = self._fresh_pids.get(ended.pid)
+        return self._with_perf() or (image is not None and ended.is_of(image))
+
+    # joining records to images
+
+    def _fresh(self) -> "list[Image]":
+        """Images that ended since they were last matched."""
+        if self._list is not self._tree.ended:
+            self._list, self._looked = self._tree.ended, 0
+        return self._list[self._looked :]
+
+    def _match(self, now: float) -> None:
+        fresh = self._fresh()
+        self._looked = len(self._list)
+        if not self._waiting:
+            return
+        for image in fresh:
+            ended = self._waiting.get(image.pid)
+            if ended is not None and ended.is_of(image):
+                del self._waiting[image.pid]
+                self._correct(image, ended)
+        for pid, ended in list(self._waiting.items()):
+            if now - ended.drained[1] > _PATIENCE_S and pid not in self._tree.live:
+                del self._waiting[pid]
+                self._never_seen(ended)
+
+    def _correct(self, image: Image, ended: Ended) -> None:
+        """The tree's figures end with its last look; the record's are final."""
+        tree = self._tree
+        if image.forked and not ended.forked and not image.written:
+            image.forked = False  # it was seen between fork and exec
+            image.comm, image.exe, image.argv = ended.comm, self._programs.path(ended), []
+            image.argv_src = "comm"
+        elif image.exe is not None and image.comm == ended.comm:
+            self._programs.learn(ended.comm, ended.exe, image.exe)
+        seen_s = image.cpu_s + image.cpu_base_s
+        if image.cpu_src == "apportioned":
+            seen_s, counted_s = 0.0, image.cpu_s
+        else:
+            counted_s = seen_s
+        total_s = max(seen_s, ended.cpu_s)
+        more_s = total_s - counted_s
+        tree.ended_cpu_s += more_s
+        image.cpu_s = max(0.0, image.cpu_s + more_s)
+        ticked = ended.user_s + ended.system_s
+        if image.exec_of is None and ticked > 0:
+            image.user_s = image.cpu_s * ended.user_s / ticked
+            image.system_s = image.cpu_s - image.user_s
+        elif image.user_s is not None:
+            image.user_s += more_s
+        if image.cpu_src != "switches":
+            image.cpu_src = "taskstats"
+        self._put(image, ended)
+
+    def _never_seen(
+        self, ended: Ended, at: "float | None" = None, image: "Image | None" = None
+    ) -> None:
+        """A process that nobody looked at while it lived."""
+        tree = self._tree
+        at = ended.drained[1] if at is None else at
+        image = image or tree.new_image(ended.pid, ended.ppid, 0.0)
+        image.born, image.ended, image.ppid = at - ended.lived_s, at, ended.ppid
+        image.src, image.argv_src, image.cpu_src = "taskstats", "comm", "taskstats"
+        image.comm, image.forked = ended.comm, ended.forked
+        parent = tree.live.get(ended.ppid)
+        if parent is not None:
+            image.parent_id = parent.image.id
+            if ended.forked:
+                image.exe, image.argv = parent.image.exe, parent.image.argv
+                image.argv_src = parent.image.argv_src
+        elif self._owner.ends_now(ended.ppid):
+            owner = self._reserved.get(ended.ppid)
+            if owner is None:
+                owner = self._reserved[ended.ppid] = tree.new_image(ended.ppid, 0, 0.0)
+            image.parent_id = owner.id
+        if image.exe is None:
+            image.exe = self._programs.path(ended)
+        image.cpu_s = ended.cpu_s
+        ticked = ended.user_s + ended.system_s
+        image.user_s = image.cpu_s * ended.user_s / ticked if ticked > 0 else None
+        image.system_s = None if image.user_s is None else image.cpu_s - image.user_s
+        image.threads_peak = ended.threads
+        tree.waited_ns += int(ended.delay_s * 1e9)
+        self._put(image, ended)
+        self._unpaid.append((image, ended.least_s))
+
+    def _put(self, image: Image, ended: Ended) -> None:
+        """What no other source knows better."""
+        base = image.io_base
+        image.io_read_chars = max(0, ended.io_read_chars - base[0])
+        image.io_write_chars = max(0, ended.io_write_chars - base[1])
+        image.disk_read_bytes = max(0, ended.disk_read_bytes - base[2])
+        image.disk_write_bytes = max(0, ended.disk_write_bytes - base[3])
+        if ended.high_water_bytes > (image.memory_peak_bytes or 0):
+            image.memory_peak_bytes = ended.high_water_bytes
+        if ended.status & 0x7F:
+            image.signal = ended.status & 0x7F
+        else:
+            image.exit_code = ended.status >> 8 & 0xFF
+
+    def _share_out(self) -> None:
+        """Make the CPU of who was never seen add up to what the reaped brought.
+
+        After its record the kernel spends some time on each process, which is shared equally up
+        to a bound. Where the records say more than there was (time stolen from a virtual machine
+        looks like time on its CPU), what they say beyond the counted is cut in proportion.
+        """
+        unpaid, self._unpaid = self._unpaid, []
+        if not unpaid:
+            return
+        told_s = sum([image.cpu_s for image, _ in unpaid])
+        rest_s = self._observer.cpu_now_s() - self._tree.own_cpu_s() - told_s
+        if any(image.ended is None for image in self._tree.ended):
+            rest_s = 0.0  # some live on after the task, and what they used nobody reaped
+        if rest_s >= 0:
+            each_s = min(_EXIT_COSTS_AT_MOST_S, rest_s / len(unpaid))
+            for image, _ in unpaid:
+                image.cpu_s += each_s
+        else:
+            guessed_s = sum([image.cpu_s - least_s for image, least_s in unpaid])
+            # totals come in ticks and may be one behind
+            excess_s = min(guessed_s, max(0.0, -rest_s - 1.0 / TICKS_PER_SECOND))
+            for image, least_s in unpaid:
+                if guessed_s > 0:
+                    image.cpu_s -= excess_s * (image.cpu_s - least_s) / guessed_s
+        for image, _ in unpaid:
+            if image.user_s is not None and image.system_s is not None:
+                image.system_s = max(0.0, image.cpu_s - image.user_s)
+                image.user_s = image.cpu_s - image.system_s
+            self._tree.ended_unseen(image)
+
+    # what is told
+
+    def _with_perf(self) -> bool:
+        return self._tree.lifecycle is not None
+
+    def _lost(self) -> int:
+        return self._messages.lost + self._lost_records
+
+    def _perf_lost(self) -> int:
+        return sum([int(getattr(s, "lost", 0)) for s in self._observer.sources])
+
+    def _tell_delays(self, now: float) -> None:
+        """The sums over all processes that ended; None where the kernel does not count."""
+        detail = {"cpu_s": self._delays["cpu"], "processes": self._count}  # type: dict[str, object]
+        counted = _counts_delays(self._observer.proc.read("sys/kernel/task_delayacct", 8))
+        for kind in _DELAYS[1:]:
+            detail[kind + "_s"] = self._delays[kind] if counted else None
+        if not counted:
+            detail["why"] = "kernel.task_delayacct is 0; `sysctl kernel.task_delayacct=1` counts"
+        at = time.monotonic() + self._observer.since
+        self._observer.spool.add({"t": "e", "at": at, "kind": "delays", "detail": detail})
+
+
+def _counts_delays(raw: "bytes | None") -> bool:
+    """Whether the kernel counts delays; before 5.14 it did without a setting."""
+    return raw is None or raw.strip() == b"1"
