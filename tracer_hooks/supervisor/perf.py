@@ -10,6 +10,7 @@ import time
 from _struct import unpack_from
 
 from tracer_hooks.supervisor.perf_open import PerfEvents
+from tracer_hooks.supervisor.perf_switches import Switches
 from tracer_hooks.supervisor.process import Image
 from tracer_hooks.supervisor.sources import Source
 
@@ -18,14 +19,12 @@ if TYPE_CHECKING:
     from tracer_hooks.supervisor.observer import Observer
     from tracer_hooks.supervisor.procfs import Stat
 
-_LOST, _COMM, _EXIT, _FORK, _SWITCH = 2, 3, 4, 7, 14
-_IS_EXEC = _IS_OUT = 1 << 13
+_LOST, _COMM, _EXIT, _FORK = 2, 3, 4, 7
+_IS_EXEC = 1 << 13
 _TRAILER = 24
 _DRAIN_S = 0.1
 _SHORTEST_DRAIN_S = 0.01
 _FULL = 0.3  # drain again before the rings are fuller than this
-# A switch costs the task about 7 µs to record. Above this many a second that would show.
-_MOST_SWITCHES_PER_S = 12_000
 # Unmapping and the like after the last event: 23 µs for a small process, 2 ms at 100 MB.
 _EXIT_COSTS_AT_MOST_S = 0.0005
 _COUNTLESS = 1 << 30
@@ -67,15 +66,13 @@ class PerfSource(Source):
         self._tree.lifecycle = self
         self._seen = {}  # type: dict[int, _Seen]
         self._pending = []  # type: list[tuple[int, int, int, int, int, bytes]]
-        self._cpu_ns = {}  # type: dict[int, int]  # of processes that have not ended
-        self._on_cpu_since = {}  # type: dict[int, int]  # thread -> ns
+        self._switches = Switches(events.switches, observer.degraded)
         self._unpaid = []  # type: list[Image]  # ended, and their CPU not known yet
         self._known = {}  # type: dict[tuple[object, str], tuple[object, list[str]] | None]
         self._leaving = set()  # type: set[int]  # who exits in the records at hand
         self._next = 0.0
         self._drained = observer.started
         self.lost = 0
-        self.switching = bool(events.switches)
 
     def due(self) -> float:
         return self._next
@@ -91,7 +88,7 @@ class PerfSource(Source):
         horizon = int(now * 1e9)
         gap_s = max(1e-3, now - self._drained)
         self._drained = now
-        fullest = self._drain_switches(gap_s)
+        fullest = self._switches.drain(gap_s)
         for ring in self._events.lifecycle:
             data = ring.take()
             fullest = max(fullest, len(data) / ring.size)
@@ -142,7 +139,7 @@ class PerfSource(Source):
 
     def take_cpu_ns(self, pid: int) -> int:
         """CPU of a process that the tree found ended."""
-        return self._cpu_ns.pop(pid, 0)
+        return self._switches.cpu_ns.pop(pid, 0)
 
     # records
 
@@ -164,39 +161,6 @@ class PerfSource(Source):
                 self.lost += unpack_from("Q", data, place + 16)[0]
             place += size
 
-    def _drain_switches(self, gap_s: float) -> float:
-        if not self.switching:
-            return 0.0
-        since, spent = self._on_cpu_since, self._cpu_ns
-        count, fullest = 0, 0.0
-        for ring in self._events.switches:
-            data = ring.take()
-            fullest = max(fullest, len(data) / ring.size)
-            place, end = 0, len(data)
-            while place < end:
-                kind, misc, size = unpack_from("IHH", data, place)
-                if kind == _SWITCH:
-                    count += 1
-                    pid, tid, at_ns = unpack_from("IIQ", data, place + 8)
-                    if misc & _IS_OUT:
-                        begun = since.pop(tid, 0)
-                        if begun:
-                            spent[pid] = spent.get(pid, 0) + at_ns - begun
-                    else:
-                        since[tid] = at_ns
-                place += size
-        if count / gap_s > _MOST_SWITCHES_PER_S and gap_s > 0.02:
-            self._stop_switches(int(count / gap_s))
-        return fullest
-
-    def _stop_switches(self, rate: int) -> None:
-        self.switching = False
-        for ring in self._events.switches:
-            ring.disable()
-        self._on_cpu_since.clear()
-        why = "%d switches a second: recording each would slow the task" % rate
-        self._observer.degraded("CPU of short processes is apportioned", why)
-
     def _apply(self, kind: int, pid: int, ppid: int, tid: int, name: bytes, at: float) -> None:
         if kind == _FORK:
             if pid == ppid:
@@ -206,10 +170,7 @@ class PerfSource(Source):
         elif kind == _COMM:
             self._exec(pid, name, at)
         else:
-            begun = self._on_cpu_since.pop(tid, 0)
-            if begun:
-                spent = int(at * 1e9) - begun
-                self._cpu_ns[pid] = self._cpu_ns.get(pid, 0) + max(0, spent)
+            self._switches.exited(pid, tid, int(at * 1e9))
             if self._thread(pid, -1) <= 0:
                 self._exit(pid, at)
 
@@ -235,6 +196,7 @@ class PerfSource(Source):
             image.comm, image.parent_id = parent.image.comm, parent.image.id
             image.exe, image.argv = parent.image.exe, parent.image.argv
         self._seen[pid] = _Seen(image, ppid)
+        self._switches.forked(pid, int(at * 1e9))
 
     def _exec(self, pid: int, name: bytes, at: float) -> None:
         seen = self._seen.get(pid)
@@ -250,7 +212,7 @@ class PerfSource(Source):
             old = seen.image
             image = self._tree.new_image(pid, seen.ppid, at)
             image.exec_of, image.parent_id = old.id, old.parent_id
-            self._tree.replace_image(pid, old, image, at, self._cpu_ns.get(pid, 0))
+            self._tree.replace_image(pid, old, image, at, self._switches.cpu_ns.get(pid, 0))
         seen.execs += 1
         seen.image = image
         image.src = "perf"
@@ -290,12 +252,14 @@ class PerfSource(Source):
         image = seen.image
         by_tree = image.ended is not None or pid in self._tree.live
         image.ended = at
+        waited_ns = self._switches.waited_ns.pop(pid, 0)
         if by_tree:  # which found it gone, or will, and knows more about it
             return
-        spent_s = self._cpu_ns.pop(pid, 0) / 1e9
+        self._tree.waited_ns += waited_ns
+        spent_s = self._switches.cpu_ns.pop(pid, 0) / 1e9
         image.cpu_s = max(0.0, spent_s - image.cpu_base_s)
         image.user_s = image.system_s = None
-        image.cpu_src = "switches" if self.switching or spent_s else "apportioned"
+        image.cpu_src = "switches" if self._switches.on or spent_s else "apportioned"
         self._unpaid.append(image)
 
     def _share_out(self) -> None:
