@@ -208,4 +208,4 @@ def test_unknown_option_is_one_line() -> None:
 
 def test_a_killed_command_is_not_our_failure(tmp_path: Path) -> None:
     observed = observe(tmp_path, ["sh", "-c", f"kill -{int(signal.SIGKILL)} $$"])
-    assert not observed.of_type("e")
+    assert [line["kind"] for line in observed.of_type("e")] == ["failure"]

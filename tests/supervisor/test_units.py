@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tracer_hooks.supervisor import identifiers, jsonl
 from tracer_hooks.supervisor.options import parse
+from tracer_hooks.supervisor.evidence import Received
 from tracer_hooks.supervisor.outcome import outcome
 from tracer_hooks.supervisor.procfs import Proc
 from tracer_hooks.supervisor.redact import MASK, redact_argv
@@ -180,7 +181,7 @@ def test_redaction_never_fails(argv: list[str]) -> None:
     ],
 )
 def test_how_it_ended(status: int, received: list[int], expected: tuple[object, ...]) -> None:
-    ended = outcome(status, received)
+    ended = outcome(status, [Received(number, 1, 0, "sender", 0.0) for number in received])
     assert (
         ended["status"],
         ended["exit_code"],

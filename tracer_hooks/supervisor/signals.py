@@ -11,6 +11,7 @@ import posix
 import time
 
 from tracer_hooks.supervisor import libc
+from tracer_hooks.supervisor.evidence import Received
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class SignalRelay:
         self._pid = pid
         self._canary = 0
         self.forwarded = []  # type: list[int]
-        self.received = []  # type: list[int]
+        self.received = []  # type: list[Received]
 
     def start_canary(self) -> None:
         """Fork the canary; without one (no process left to fork) a guess must do."""
@@ -86,7 +87,7 @@ class SignalRelay:
             return  # the command decides whether it stops; `mirror_stop` follows it
         if info.si_pid == posix.getpid() and info.si_code != _CODE_FROM_KERNEL:
             return  # our own doing (a write to a closed pipe)
-        self.received.append(number)
+        self.received.append(_received(info))
         if not self._reached_group(info):
             self.forwarded.append(number)
             self._send(number)
@@ -133,6 +134,19 @@ class SignalRelay:
             return True
         pending = _pending(self._pid)
         return pending is not None and bool(pending >> (number - 1) & 1)
+
+
+def _received(info: "_signal.struct_siginfo") -> Received:
+    """The signal with its sender, who is asked for its name before it ends."""
+    pid = 0 if info.si_code == _CODE_FROM_KERNEL else info.si_pid
+    comm = ""
+    if pid:
+        try:
+            with open("/proc/%d/comm" % pid, "rb") as file:
+                comm = file.read().decode("utf-8", "replace").rstrip("\n")
+        except OSError:
+            pass  # it has ended
+    return Received(info.si_signo, pid, info.si_uid, comm, time.monotonic())
 
 
 def process_state(pid: int) -> str:
