@@ -20,7 +20,7 @@ from tests.supervisor.harness import PYTHON, SUPERVISOR, Observed, command_for, 
 def permitted() -> str:
     """Why perf events are refused here, empty if they are not."""
     with tempfile.TemporaryDirectory() as folder:
-        observed = observe(Path(folder), ["true"])
+        observed = observe(Path(folder), ["true"], "--capture", "perf")
         if observed.lines[0]["capture"].startswith("perf"):
             return ""
         return str([line for line in observed.lines if line["t"] == "e"])
@@ -28,10 +28,15 @@ def permitted() -> str:
 
 pytestmark = pytest.mark.skipif(bool(permitted()), reason=f"perf events: {permitted()}")
 
+PERF = ("--capture", "perf")  # and nothing else, as for who is not root
 STORM = (
     "for i in $(seq {rounds}); do /bin/true; /bin/true; /bin/true; "
     "/usr/bin/printf ''; /usr/bin/printf ''; /bin/sync --version >/dev/null; done"
 )
+
+
+def perf(store: Path, command: list[str]) -> Observed:
+    return observe(store, command, *PERF)
 
 
 def by_comm(observed: Observed) -> tuple[collections.Counter[str], collections.Counter[str]]:
@@ -50,7 +55,7 @@ def by_comm(observed: Observed) -> tuple[collections.Counter[str], collections.C
 
 def test_every_short_process_by_name(tmp_path: Path) -> None:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    observed = observe(tmp_path, ["bash", "-c", STORM.format(rounds=400)])
+    observed = perf(tmp_path, ["bash", "-c", STORM.format(rounds=400)])
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     counts, cpu = by_comm(observed)
     sealed = observed.sealed
@@ -68,7 +73,7 @@ def test_every_short_process_by_name(tmp_path: Path) -> None:
 
 def test_two_halves_on_two_processors(tmp_path: Path) -> None:
     half = STORM.format(rounds=200)
-    observed = observe(tmp_path, ["bash", "-c", f"({half}) & ({half}) & wait"])
+    observed = perf(tmp_path, ["bash", "-c", f"({half}) & ({half}) & wait"])
     counts, _ = by_comm(observed)
     assert (counts["true"], counts["printf"], counts["sync"]) == (1200, 800, 400)
     assert observed.sealed["events_lost"] == 0
@@ -79,7 +84,7 @@ def test_storms_at_once_are_not_confused(tmp_path: Path) -> None:
 
     def storm(number: int) -> None:
         script = STORM.format(rounds=50 + 10 * number)
-        results[number] = observe(tmp_path / str(number), ["bash", "-c", script])
+        results[number] = perf(tmp_path / str(number), ["bash", "-c", script])
 
     threads = [threading.Thread(target=storm, args=(number,)) for number in range(6)]
     for thread in threads:
@@ -93,7 +98,7 @@ def test_storms_at_once_are_not_confused(tmp_path: Path) -> None:
 
 def test_forks_without_exec_are_workers(tmp_path: Path) -> None:
     program = "import os\nfor _ in range(50):\n    if os.fork() == 0: os._exit(0)\n    os.wait()\n"
-    observed = observe(tmp_path, [PYTHON, "-I", "-S", "-c", program])
+    observed = perf(tmp_path, [PYTHON, "-I", "-S", "-c", program])
     rows = observed.processes().values()
     workers = [row for row in rows if row["forked"]]
     assert len(workers) == 50
@@ -108,13 +113,13 @@ def test_threads_are_no_processes(tmp_path: Path) -> None:
         "for _ in range(30):\n"
         "    t = threading.Thread(target=lambda: None); t.start(); t.join()\n"
     )
-    observed = observe(tmp_path, [PYTHON, "-I", "-S", "-c", program])
+    observed = perf(tmp_path, [PYTHON, "-I", "-S", "-c", program])
     assert observed.sealed["process_count"] == 1
 
 
 def test_exec_chain_has_an_image_for_each(tmp_path: Path) -> None:
     script = "exec env nice sh -c 'exec true'"
-    observed = observe(tmp_path, ["bash", "-c", "true; " + script])
+    observed = perf(tmp_path, ["bash", "-c", "true; " + script])
     rows = sorted(observed.processes().values(), key=lambda row: row["id"])
     names = [row["comm"] for row in rows]
     assert names == ["bash", "env", "nice", "sh", "true"]
@@ -128,7 +133,7 @@ def test_pids_used_again_within_a_task(tmp_path: Path) -> None:
     wrapped = ["unshare", "--pid", "--fork", "--mount-proc", "bash", "-c", script]
     if subprocess.run([*wrapped[:-3], "true"], capture_output=True, check=False).returncode:
         pytest.skip("not permitted to make a pid namespace")
-    observed = observe(tmp_path, wrapped)
+    observed = perf(tmp_path, wrapped)
     counts, _ = by_comm(observed)
     assert counts["true"] >= 450
 
@@ -148,7 +153,7 @@ def test_a_storm_that_switches_too_much_is_apportioned(tmp_path: Path) -> None:
         "        os._exit(0)\n"
         "    os.wait()\n"
     )
-    observed = observe(tmp_path, ["sh", "-c", f'{PYTHON} -I -S -c "$0"; true', program])
+    observed = perf(tmp_path, ["sh", "-c", f'{PYTHON} -I -S -c "$0"; true', program])
     reasons = [line["detail"] for line in observed.of_type("e") if line["kind"] == "degraded"]
     assert any("switches a second" in reason["why"] for reason in reasons)
     assert observed.sealed["process_count"] >= 21
@@ -162,7 +167,7 @@ def test_a_refusal_is_told_and_polling_serves(tmp_path: Path) -> None:
     shutil.copytree(SUPERVISOR.parent.parent, copy / "tracer_hooks")
     opening = copy / "tracer_hooks" / "supervisor" / "perf_open.py"
     opening.write_text(opening.read_text().replace('"x86_64": 298', '"x86_64": 9999'))
-    argv = command_for(tmp_path / "store", ["bash", "-c", STORM.format(rounds=100)])
+    argv = command_for(tmp_path / "store", ["bash", "-c", STORM.format(rounds=100)], *PERF)
     argv[argv.index(str(SUPERVISOR))] = str(copy / "tracer_hooks" / "supervisor" / "__main__.py")
     done = subprocess.run(argv, check=False, capture_output=True)
     assert done.returncode == 0
@@ -191,7 +196,7 @@ def test_as_nobody(tmp_path: Path) -> None:
         store.mkdir()
         store.chmod(0o777)
         script = STORM.format(rounds=200)
-        argv = command_for(store, ["bash", "-c", script], python=python)
+        argv = command_for(store, ["bash", "-c", script], *PERF, python=python)
         argv[argv.index(str(SUPERVISOR))] = str(copy / "tracer_hooks/supervisor/__main__.py")
         subprocess.run(argv, check=True, user="nobody", group="nogroup", cwd="/")
         (lines,) = read_spools(store)

@@ -70,6 +70,7 @@ class PerfSource(Source):
         self._unpaid = []  # type: list[Image]  # ended, and their CPU not known yet
         self._known = {}  # type: dict[tuple[object, str], tuple[object, list[str]] | None]
         self._leaving = set()  # type: set[int]  # who exits in the records at hand
+        self._left = self._leaving  # and who did in those before
         self._next = 0.0
         self._drained = observer.started
         self.lost = 0
@@ -95,6 +96,8 @@ class PerfSource(Source):
             self._split(data)
         self._pending.sort()
         done = 0
+        if self._leaving:
+            self._left = self._leaving
         self._leaving = {record[2] for record in self._pending if record[1] == _EXIT}
         for record in self._pending:
             if record[0] > horizon:
@@ -135,7 +138,11 @@ class PerfSource(Source):
 
     def has_ended(self, pid: int, stat: "Stat") -> bool:
         """Whether a process that the tree finds has been accounted for: a zombie, or nearly."""
-        return stat.state in b"ZX" or (pid in self._leaving and pid not in self._seen)
+        if stat.state in b"ZX":
+            return True
+        # on a busy host it may be a while between the record of an exit and its end
+        gone = pid in self._leaving or pid in self._left
+        return gone and pid not in self._seen
 
     def take_cpu_ns(self, pid: int) -> int:
         """CPU of a process that the tree found ended."""
