@@ -35,6 +35,17 @@ def test_doctor_as_json(tmp_path: Path, capsys: Capsys) -> None:
     assert all(check["remedy"] for check in limited)
 
 
+def test_doctor_tries_each_capture_source(capsys: Capsys, tmp_path: Path) -> None:
+    page = json.loads(here(capsys, "doctor", "--store", tmp_path, "--format", "json").stdout)
+    found = {check["name"]: check for check in page["checks"]}
+    for source in ("perf", "taskstats", "poll"):
+        check = found[f"capture {source}"]
+        assert re.search(r"named \d+ of 200|refused: .+", check["finding"]), check
+        assert check["state"] == "ok" or check["remedy"]
+    perf = found["capture perf"]
+    assert perf["state"] == "limited" or "named 200 of 200" in perf["finding"]
+
+
 def test_doctor_names_a_store_that_cannot_be_written(tmp_path: Path, capsys: Capsys) -> None:
     (tmp_path / "file").write_text("")
     done = here(capsys, "doctor", "--store", tmp_path / "file" / "store")
