@@ -31,11 +31,15 @@ _REMEDIES = {
 def run() -> Iterator[Check]:
     """One check a source, the best first. Never raises."""
     for source, what in _WHAT.items():
-        try:
-            yield _try(source, what)
-        except Exception as error:
-            finding = f"the test itself failed: {type(error).__name__}: {error}"
-            yield Check(f"capture {source}", "failed", finding, "report this, it is a defect")
+        yield _guarded(source, what)
+
+
+def _guarded(source: str, what: str) -> Check:
+    try:
+        return _try(source, what)
+    except Exception as error:
+        finding = f"the test itself failed: {type(error).__name__}: {error}"
+        return Check(f"capture {source}", "failed", finding, "report this, it is a defect")
 
 
 def _try(source: str, what: str) -> Check:
@@ -68,6 +72,5 @@ def _named(lines: list[dict[str, Any]]) -> int:
 
 
 def _is_refusal(line: dict[str, Any]) -> bool:
-    return (
-        line["t"] == "e" and line["kind"] == "degraded" and line["detail"].get("what") == "capture"
-    )
+    degraded = line["t"] == "e" and line["kind"] == "degraded"
+    return bool(degraded and line["detail"].get("what") == "capture")
