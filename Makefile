@@ -25,7 +25,7 @@ DEMO_DIR := .cache/demo
 # down to two; but no more jobs at once than there are cores.
 DEMO_JOBS ?= $(shell nproc)
 DEMO_CORES ?= $(shell echo $$(( $$(nproc) > 4 ? $$(nproc) : 4 )))
-PYTEST_ARGS ?=
+PYTEST_ARGS ?= -n auto
 
 .PHONY: help setup demo test test-new test-old-snakemake test-quick lint format bench clean distclean
 help:

@@ -67,7 +67,10 @@ def _record(source: str) -> list[dict[str, Any]]:
 
 def _named(lines: list[dict[str, Any]]) -> int:
     names = {line["id"] for line in lines if line["t"] == "p" and line["comm"] == "true"}
-    folds = {line["n"]: line["count"] for line in lines if line["t"] == "fold"}
+    folds: dict[int, int] = {}
+    for line in lines:
+        if line["t"] == "fold":
+            folds[line["n"]] = line["count"]
     return len(names) + sum(folds.values())
 
 
