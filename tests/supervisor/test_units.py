@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracer_hooks.supervisor import identifiers, jsonl
-from tracer_hooks.supervisor.options import parse
 from tracer_hooks.supervisor.evidence import Received
+from tracer_hooks.supervisor.options import parse
 from tracer_hooks.supervisor.outcome import outcome
 from tracer_hooks.supervisor.procfs import Proc
 from tracer_hooks.supervisor.redact import MASK, redact_argv

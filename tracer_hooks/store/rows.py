@@ -42,7 +42,7 @@ _CARD = [
 _WHERE = ("host", "user", "workdir", "started_at", "capture")
 _MEASURED = set(TABLES["tasks"].names) - {
     *_CARD, *_WHERE, "task_id", "attempt", "command", "status", "ended_at", "spool", "input_bytes",
-} | {"container_id", "input_bytes", "capture"}  # fmt: skip
+} | {"container_id", "container_image", "input_bytes", "capture"}  # fmt: skip
 _SEALED = _MEASURED | {"status", "ended_at"}
 _STATUSES = frozenset(("succeeded", "failed", "cancelled", "lost"))
 # A reading's row for one process, as the spool has it.

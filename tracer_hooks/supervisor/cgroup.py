@@ -30,15 +30,33 @@ class GroupMemory:
         self._peak_before = 0 if from_birth else figures.memory_peak(group)
         self.peak_bytes = None  # type: int | None
         self.cache_bytes = None  # type: int | None  # the most that any look found
+        self.in_use_bytes = None  # type: int | None  # likewise, of what can't be dropped
 
     def look(self) -> None:
         """Take the peak so far and the page cache now; a group that is gone changes nothing."""
+        now = figures.memory_now(self._group)
         peak = figures.memory_peak(self._group)
         if peak is not None:
             self.peak_bytes = max(self.peak_bytes or 0, peak)
         cache = figures.page_cache(self._group)
         if cache is not None:
             self.cache_bytes = max(self.cache_bytes or 0, cache)
+            if now is not None and now >= cache:
+                self.in_use_bytes = max(self.in_use_bytes or 0, now - cache)
+
+    @property
+    def best_bytes(self) -> "int | None":
+        """The exact peak where it is the task's; else the most that was certainly in use.
+
+        That is what a look found, or the exact peak less the most page cache there was.
+        """
+        exact = self.task_peak_bytes
+        if exact is not None or self.in_use_bytes is None or self._before is None:
+            return exact
+        used = self.in_use_bytes
+        if (self.peak_bytes or 0) > (self._peak_before or 0):
+            used = max(used, (self.peak_bytes or 0) - (self.cache_bytes or 0))
+        return used if self._before <= _NEGLIGIBLE * used else None
 
     @property
     def task_peak_bytes(self) -> "int | None":
@@ -186,10 +204,14 @@ class CgroupSource(Source):
 
 
 def peak_columns(group: GroupMemory, tree: "Memory") -> "dict[str, object]":
-    """The group's exact peak, if it is sane and not less than what the tree was seen to hold."""
+    """The group's peak, if it is sane and not less than what the tree was seen to hold: the exact
+    one, or the most that a look found in use if that is clearly more than the tree shows."""
+    held = tree.peak_bytes or 0
     peak = group.task_peak_bytes
-    if peak is None or peak < (tree.peak_bytes or 0) * (1 - _NEGLIGIBLE):
-        return {}
+    if peak is None or peak < held * (1 - _NEGLIGIBLE):
+        peak = group.best_bytes
+        if peak is None or peak < held * (1 + _NEGLIGIBLE):
+            return {}
     return {"memory_peak_bytes": peak, "memory_source": "cgroup"}
 
 

@@ -43,8 +43,9 @@ class Container:
         self.id = number
         self.name = name
         self.image = image
-        self.groups = {}  # type: dict[str, Group]
+        self.groups: dict[str, Group] = {}
         self.memory = None  # type: GroupMemory | None
+        self.memory_limit_bytes = None  # type: int | None
         self.cpu = (0.0, 0.0)
         self.disk = None  # type: tuple[int, int] | None
         self.row = None  # type: Image | None
@@ -72,12 +73,11 @@ class Container:
         if self.disk is not None:
             told["disk_read_bytes"], told["disk_write_bytes"] = self.disk
         if self.memory is not None:
+            told["memory_peak_bytes"] = self.memory.best_bytes
             told["cgroup_memory_peak_bytes"] = self.memory.peak_bytes
             told["page_cache_bytes"] = self.memory.cache_bytes
-        memory = self.groups.get("memory")
-        limit = figures.memory_limit(memory) if memory is not None else None
-        if limit is not None:
-            told["memory_limit_bytes"] = limit[0]
+        if self.memory_limit_bytes is not None:
+            told["memory_limit_bytes"] = self.memory_limit_bytes
         return told
 
 
@@ -117,12 +117,13 @@ class ContainerSource(Source):
         self._follow()
 
     def look(self, now: float) -> None:
-        """See who is new, ask the engine on, and read the groups."""
+        """See who is new, ask the engine on, and read the groups if that is why we look."""
         for process in self._newcomers.take(now):
             self._consider(process)
         for search in list(self._searches.values()):
             self._ask(search, now)
-        self._follow()
+        if now >= self._next:
+            self._follow()
         following = [one for one in self.containers.values() if one.row is not None]
         if self._searches:
             self._next = now + _ASK_EVERY_S
@@ -176,7 +177,7 @@ class ContainerSource(Source):
     def _consider(self, process: "Process") -> None:
         image = process.image
         if image.comm == "conmon":
-            told = of_monitor(image.argv)
+            told = of_monitor(self._proc.command_line(process.pid))  # the image's may be learnt
             if told is not None and told[0] not in self.containers:
                 self._found(Container("podman", told[0], told[1], image_name(told[0], told[2])))
         elif is_docker_run(image.argv) and not image.forked and image.id not in self._searches:
@@ -205,6 +206,8 @@ class ContainerSource(Source):
         container.groups = found
         memory = found.get("memory")
         if memory is not None:
+            limit = figures.memory_limit(memory)
+            container.memory_limit_bytes = None if limit is None else limit[0]
             container.memory = GroupMemory(memory, from_birth=True)
             self._cgroups.oom.add(memory, True, from_zero=True)
 
@@ -280,13 +283,17 @@ class ContainerSource(Source):
             if one.row is None:
                 continue
             row = one.row
+            io = self._proc.io("%d" % row.pid)  # what it wrote through the page cache, too
+            if io is not None:
+                disk = one.disk or (0, 0)
+                one.disk = max(disk[0], io[2]), max(disk[1], io[3])
             row.user_s, row.system_s = one.cpu
             row.cpu_s = sum(one.cpu)
             self._observer.tree.ended_cpu_s += row.cpu_s - before  # a named process accounts for it
             if one.disk is not None:
                 row.disk_read_bytes, row.disk_write_bytes = one.disk
             if one.memory is not None:
-                row.memory_peak_bytes = one.memory.task_peak_bytes
+                row.memory_peak_bytes = one.memory.best_bytes
 
 
 class TotalsWithContainers:
