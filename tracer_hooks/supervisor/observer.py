@@ -115,6 +115,12 @@ class Observer:
         """The main process `pid` is a zombie and shows its final figures."""
         self.tree.last_look(pid, now, command)
 
+    def scan(self, now: float) -> None:
+        """Bring the tree up to date, between looks too, for a source that must know it."""
+        for source in self.sources:
+            source.before_scan(now)
+        self.tree.scan(self._roots(), now)  # type: ignore[operator]
+
     def cpu_now_s(self) -> float:
         """CPU seconds of the whole tree up to now."""
         user, system = self.totals.cpu(list(self.tree.live.values()))  # type: ignore[attr-defined]
@@ -195,9 +201,7 @@ class Observer:
         gap_s = now - self._last_tick
         self._last_tick = now
         self.tick_count += 1
-        for source in self.sources:
-            source.before_scan(now)
-        self.tree.scan(self._roots(), now)  # type: ignore[operator]
+        self.scan(now)
         kinds = set()
         for process in self.tree.live.values():
             for thread in process.threads.values():

@@ -25,9 +25,9 @@ class Image:
     __slots__ = (
         "argv", "argv_src", "born", "comm", "cpu_base_s", "cpu_s", "cpu_src", "disk_read_bytes",
         "disk_write_bytes", "ended", "exe", "exec_of", "exit_code", "forked", "id", "io_base",
-        "io_read_chars", "io_write_chars", "memory_peak_bytes", "parent_id", "pid", "ppid",
-        "replaced", "signal", "src", "system_base_s", "system_s", "threads_peak", "user_base_s",
-        "user_s", "written",
+        "io_read_chars", "io_write_chars", "memory_peak_bytes", "network_rx_bytes",
+        "network_tx_bytes", "parent_id", "pid", "ppid", "replaced", "signal", "src",
+        "system_base_s", "system_s", "threads_peak", "user_base_s", "user_s", "written",
     )  # fmt: skip
 
     def __init__(self, number: int, pid: int, ppid: int, born: float) -> None:
@@ -49,6 +49,7 @@ class Image:
         self.io_base = (0, 0, 0, 0)
         self.io_read_chars = self.io_write_chars = None  # type: int | None
         self.disk_read_bytes = self.disk_write_bytes = None  # type: int | None
+        self.network_rx_bytes = self.network_tx_bytes = None  # type: int | None
         self.threads_peak = 1
         self.exit_code = self.signal = None  # type: int | None
         self.src = "poll"
@@ -97,6 +98,7 @@ class Image:
             "cpu_src": self.cpu_src, "memory_peak_bytes": self.memory_peak_bytes,
             "disk_read_bytes": self.disk_read_bytes, "disk_write_bytes": self.disk_write_bytes,
             "io_read_chars": self.io_read_chars, "io_write_chars": self.io_write_chars,
+            "network_rx_bytes": self.network_rx_bytes, "network_tx_bytes": self.network_tx_bytes,
             "threads_peak": self.threads_peak, "exit_code": self.exit_code, "signal": self.signal,
             "src": self.src,
         }  # fmt: skip

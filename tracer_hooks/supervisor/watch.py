@@ -59,7 +59,10 @@ def watch(record: "Record") -> Observer:
     if record.exits is not None:  # after perf, whose images its records complete
         from tracer_hooks.supervisor.taskstats import TaskstatsSource
 
-        observer.sources.append(TaskstatsSource(record.exits, observer, not attached))
+        observer.sources.append(TaskstatsSource(record.exits, observer, record.pid, not attached))
+    from tracer_hooks.supervisor.sockets import watch_sockets
+
+    watch_sockets(observer, attached)
     return observer
 
 

@@ -1,0 +1,223 @@
+"""Network bytes of a task and its processes, without privileges, from the kernel's TCP sockets.
+
+The kernel's count of opened connections says for some microseconds whether there can be anything
+new; only then are the sockets dumped and sought among the tree's files. What a known socket moved
+up to its end comes with the news of its destruction, so it need not be read often.
+"""
+
+import posix
+import time
+
+from tracer_hooks.supervisor.process import Process
+from tracer_hooks.supervisor.sockets_holders import Holders, socket_inodes
+from tracer_hooks.supervisor.sockets_namespace import Namespace, namespace_of
+from tracer_hooks.supervisor.sockets_owned import Bytes, Connections
+from tracer_hooks.supervisor.sources import Refused, Source
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tracer_hooks.supervisor.observer import Observer
+    from tracer_hooks.supervisor.process import Image
+
+_IDLE_S = 0.05  # between checks of whether connections were opened
+_ACTIVE_S = 0.01  # the same while they are
+_ACTIVE_FOR_S = 0.5
+_READ_S = 1.0  # sockets that stay open are read so often
+_READ_WITHOUT_ENDS_S = 0.02  # the same where nobody tells of their end
+# CPU seconds that may be spent at once, and earned back as a share of one core.
+_BURST_S = 0.1
+_SHARE = 0.003
+
+
+def watch_sockets(observer: "Observer", attached: bool) -> None:
+    """Have the observer count network bytes; say in the record why not, if the kernel refuses."""
+    try:
+        observer.sources.append(NetworkSource(observer, attached))
+    except Refused as refused:
+        observer.degraded("network", str(refused))
+
+
+class NetworkSource(Source):
+    """Sockets of the observer's tree. Raises `Refused` if the kernel shows none."""
+
+    name = "sock_diag"
+
+    def __init__(self, observer: "Observer", attached: bool) -> None:
+        self._observer = observer
+        self._attached = attached
+        self._root = observer.proc.root
+        self._holders = Holders(observer.proc, observer.tree)
+        self._home = namespace_of(self._root, "self") or ""
+        self._all = {self._home: Connections(Namespace(self._root), self._holders, self._credit)}
+        self._where = {}  # type: dict[int, str]  # the namespace of each live image
+        self._refused = set()  # type: set[str]
+        self._closed = Bytes()
+        self._closed_unnamed = Bytes()
+        self._unsure = Bytes()
+        self._complete = self._all[self._home].space.ends is not None
+        self._looks = 0
+        self._next = self._active_until = self._settled = 0.0
+        self._credit_s = _BURST_S
+        self._behind = self._broken = False
+
+    def due(self) -> float:
+        return self._next
+
+    def look(self, now: float) -> None:
+        if self._broken:
+            return
+        try:
+            self._look(now)
+        except Exception as error:  # the rest of the record goes on without the network
+            self._breaks(error)
+
+    def _breaks(self, error: Exception) -> None:
+        self._broken = True
+        self._next = float("inf")
+        why = "%s: %s; what was moved after that is not counted" % (type(error).__name__, error)
+        self._observer.degraded("network", why)
+
+    def _look(self, now: float) -> None:
+        begin = time.process_time()
+        self._look_for_namespaces()
+        for connections in list(self._all.values()):
+            if self._has_news(connections, now):
+                self._behind = True
+        if self._behind and self._credit_s > 0:
+            self._behind = False
+            for connections in list(self._all.values()):
+                self._dump(connections, now)
+        gained = (now - self._settled) * _SHARE if self._settled else 0.0
+        self._settled = now
+        self._credit_s = min(_BURST_S, self._credit_s + gained - (time.process_time() - begin))
+        active = now < self._active_until and self._credit_s > 0
+        self._next = now + (_ACTIVE_S if active else _IDLE_S)
+
+    def finish(self, now: float) -> None:
+        if not self._looks:
+            return
+        try:
+            for name in list(self._all):
+                self._close(name)
+        except Exception as error:
+            self._breaks(error)
+        total, unsure, unnamed = self._closed, self._unsure, self._closed_unnamed
+        if unnamed.sockets or unsure.sockets:
+            detail = {
+                "rx_bytes": unnamed.received, "tx_bytes": unnamed.sent,
+                "sockets": unnamed.sockets, "of_sockets": total.sockets,
+                "not_counted_rx_bytes": unsure.received, "not_counted_tx_bytes": unsure.sent,
+                "not_counted_sockets": unsure.sockets,
+            }  # fmt: skip
+            self._observer.spool.add(
+                {"t": "e", "at": now + self._observer.since, "kind": "network_unattributed",
+                 "detail": detail}
+            )  # fmt: skip
+
+    def columns(self, now: float) -> "dict[str, object]":
+        if not self._looks:
+            return {}
+        every = [self._closed, *[connections.total for connections in self._all.values()]]
+        return {
+            "network_rx_bytes": sum([total.received for total in every]),
+            "network_tx_bytes": sum([total.sent for total in every]),
+            "network_source": "sock_diag+destroy" if self._complete else "sock_diag",
+        }
+
+    # one look
+
+    def _has_news(self, connections: Connections, now: float) -> bool:
+        unseen = connections.drain()
+        opened = connections.space.opened()
+        if connections.lost and self._complete:
+            self._complete = False
+            self._observer.degraded(
+                "network", "more connections ended at once than the kernel's buffer could tell of"
+            )
+        if opened != connections.opened or unseen:
+            connections.opened = opened
+            self._active_until = now + _ACTIVE_FOR_S
+            return True
+        told = connections.space.ends is not None and opened >= 0
+        gap_s = _READ_S if told else _READ_WITHOUT_ENDS_S
+        if len(connections) and not told:
+            self._active_until = now + _ACTIVE_FOR_S
+        return (len(connections) > 0 or opened < 0) and now - connections.dumped >= gap_s
+
+    def _dump(self, connections: Connections, now: float) -> None:
+        before = set() if self._looks else self._from_before()
+        self._looks += 1
+        connections.dumped = now
+        connections.look(self._name, before)
+
+    def _name(self, pids: "set[int]") -> "dict[int, Process | Image | None]":
+        """What is known of processes of the tree, some of which it may not have met yet."""
+        tree = self._observer.tree
+        if any(pid not in tree.live for pid in pids):
+            self._observer.scan(time.monotonic())
+        known = {}  # type: dict[int, Process | Image | None]
+        for pid in pids:
+            known[pid] = tree.live.get(pid)
+            if known[pid] is None and tree.lifecycle is not None:
+                known[pid] = tree.lifecycle.image_of(pid)
+        return known
+
+    def _from_before(self) -> "set[int]":
+        """The sockets that the task did not open: its processes have them, but from others."""
+        if not self._attached:
+            return socket_inodes(self._root, posix.getppid())
+        live = list(self._observer.tree.live)
+        return set().union(*[socket_inodes(self._root, pid) for pid in live])
+
+    def _credit(self, owner: "Process | Image", received: int, sent: int) -> None:
+        if isinstance(owner, Process):
+            owner.changed = True
+        image = owner.image if isinstance(owner, Process) else owner
+        image.network_rx_bytes = (image.network_rx_bytes or 0) + received
+        image.network_tx_bytes = (image.network_tx_bytes or 0) + sent
+        if image.ended is not None and image.written:  # its last line may have been written
+            self._observer.spool.add(image.figures_line(self._observer.since))
+
+    # namespaces
+
+    def _look_for_namespaces(self) -> None:
+        where = {}
+        for process in list(self._observer.tree.live.values()):
+            name = self._where.get(process.image.id)
+            if name is None:
+                name = namespace_of(self._root, process.pid) or self._home
+                if name not in self._all and name not in self._refused:
+                    self._enter(name, process.pid)
+            where[process.image.id] = name
+        self._where = where
+        if len(self._all) > 1:
+            inhabited = set(where.values())
+            for name in list(self._all):
+                if name != self._home and name not in inhabited:
+                    self._close(name)
+
+    def _enter(self, name: str, pid: int) -> None:
+        try:
+            space = Namespace(self._root, pid)
+        except Refused as refused:
+            self._refused.add(name)
+            self._observer.degraded(
+                "network", "a process is in another network namespace; %s" % refused
+            )
+            return
+        self._all[name] = Connections(space, self._holders, self._credit)
+        self._complete = self._complete and space.ends is not None
+
+    def _close(self, name: str) -> None:
+        """Take what is left in a namespace, and let go of it."""
+        connections = self._all.pop(name)
+        connections.drain()
+        connections.look(self._name, set())
+        unsure = connections.conclude()
+        for into, part in (
+            (self._closed, connections.total),
+            (self._closed_unnamed, connections.unnamed),
+            (self._unsure, unsure),
+        ):
+            into.add(part.sockets, part.received, part.sent)
+        connections.space.close()

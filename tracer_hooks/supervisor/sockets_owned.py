@@ -1,0 +1,239 @@
+"""The TCP connections of one network namespace: which are the tree's, and what they moved.
+
+A socket that a process of the tree was seen to hold is the tree's, whatever becomes of it. One
+that came and went between two looks shows only its ports and its bytes, at its end. It is the
+tree's if it was accepted on a port at which the tree listens. If it went to a peer to which the
+tree was seen to connect, often enough, and nobody else, it is counted too. If others go there as
+well, or nothing was seen, nobody can tell: it is written down apart and counted for no task.
+"""
+
+import posix
+
+from tracer_hooks.supervisor.sock_diag import LISTEN, Lost, destroyed, parse_destroyed
+from tracer_hooks.supervisor.sockets_holders import Holders
+from tracer_hooks.supervisor.sockets_namespace import Namespace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Union
+
+    from tracer_hooks.supervisor.process import Image, Process
+
+    Owner = Union[Process, Image, None]
+    from tracer_hooks.supervisor.sock_diag import Found
+
+# Connections to a peer seen to be the tree's, and none seen to be another's, before those that
+# nobody saw count as well. Were half of them another's, one time in 250 would look like this.
+_ENOUGH = 8
+_PEERS_AT_MOST = 2000
+_NO_PORT = b"\0\0"
+
+
+class _Socket:
+    """A socket of the tree: who moved its bytes, and how many are counted."""
+
+    __slots__ = ("absent", "owner", "received", "sent")
+
+    def __init__(self, owner: "Owner", received: int, sent: int) -> None:
+        self.owner = owner
+        self.received = received
+        self.sent = sent
+        self.absent = 0  # dumps in a row that did not show it
+
+
+class _Peer:
+    """A remote address and port: whose connections to it were seen, and what nobody's moved."""
+
+    __slots__ = ("others", "ours", "received", "sent", "sockets")
+
+    def __init__(self) -> None:
+        self.ours = self.others = 0
+        self.sockets = self.received = self.sent = 0
+
+
+class Bytes:
+    """Sockets, and what they received and sent."""
+
+    __slots__ = ("received", "sent", "sockets")
+
+    def __init__(self) -> None:
+        self.sockets = self.received = self.sent = 0
+
+    def add(self, sockets: int, received: int, sent: int) -> None:
+        self.sockets += sockets
+        self.received += received
+        self.sent += sent
+
+
+class Connections:
+    """What is known of one namespace. `credit` is told of each process's bytes as they come."""
+
+    def __init__(
+        self,
+        space: Namespace,
+        holders: Holders,
+        credit: "Callable[[Process | Image, int, int], None]",
+    ) -> None:
+        self.space = space
+        self.total = Bytes()  # of the tree's sockets
+        self.unnamed = Bytes()  # of these, what no process was seen to hold
+        self.lost = False
+        self.opened = -2
+        self.dumped = 0.0
+        self.pending = []  # type: list[Found]
+        self._holders = holders
+        self._credit = credit
+        self._ours = {}  # type: dict[int, _Socket]
+        self._strangers = {}  # type: dict[int, int]  # cookie: how often nobody of ours held it
+        self._ports = {}  # type: dict[bytes, bool]  # somebody listens: is it the tree
+        self._peers = {}  # type: dict[tuple[bytes, bytes], _Peer]
+        self._uid = posix.getuid()
+
+    def __len__(self) -> int:
+        return len(self._ours)
+
+    def drain(self) -> bool:
+        """Take the news of ended sockets; True if some of them were never seen before."""
+        if self.space.ends is None:
+            return False
+        try:
+            for cookie, message in destroyed(self.space.ends):
+                ours = self._ours.pop(cookie, None)
+                if ours is not None:
+                    found = parse_destroyed(message)
+                    self._count(ours, found[7], found[8])
+                elif self._strangers.pop(cookie, 0) < 2:
+                    self.pending.append(parse_destroyed(message))
+        except Lost:
+            self.lost = True
+        return bool(self.pending)
+
+    def look(self, name: "Callable[[set[int]], dict[int, Owner]]", before: "set[int]") -> None:
+        """Dump; find the owners of what is new; settle what ended unseen.
+
+        `name` is called with pids and says what is known of them; one that it does not know is
+        of the tree all the same. Sockets whose inodes are in `before` had moved what they show
+        before the task began.
+        """
+        unknown = []
+        present = set()
+        for found in self.space.dump():
+            cookie = found[0]
+            present.add(cookie)
+            ours = self._ours.get(cookie)
+            if ours is not None:
+                self._count(ours, found[7], found[8])
+            elif self._strangers.get(cookie, 0) < 2:
+                unknown.append(found)
+        self._forget(present)
+        if unknown:
+            self._find_owners(unknown, name, before)
+        self.settle()
+
+    def settle(self) -> None:
+        """Assign the sockets that ended unseen."""
+        for _, _, port, peer_port, address, _, _, received, sent in self.pending:
+            if peer_port == _NO_PORT:
+                continue  # it listened, or was never connected
+            listener = self._ports.get(port)
+            if listener:
+                self.total.add(1, received, sent)
+                self.unnamed.add(1, received, sent)
+            elif listener is None:
+                peer = self._peer(address, peer_port)
+                peer.sockets += 1
+                peer.received += received
+                peer.sent += sent
+        self.pending.clear()
+
+    def conclude(self) -> Bytes:
+        """At the end: count what can be told, and return what can't."""
+        unsure = Bytes()
+        for peer in self._peers.values():
+            enough = peer.ours >= min(_ENOUGH, peer.sockets)
+            if peer.ours and not peer.others and enough:
+                self.total.add(peer.sockets, peer.received, peer.sent)
+                self.unnamed.add(peer.sockets, peer.received, peer.sent)
+            elif peer.ours or not peer.others:
+                unsure.add(peer.sockets, peer.received, peer.sent)
+        self._peers.clear()
+        return unsure
+
+    def _count(self, ours: _Socket, received: int, sent: int) -> None:
+        more_received, more_sent = received - ours.received, sent - ours.sent
+        ours.absent = 0
+        if more_received > 0 or more_sent > 0:
+            ours.received, ours.sent = received, sent
+            self.total.add(0, more_received, more_sent)
+            if ours.owner is None:
+                self.unnamed.add(0, more_received, more_sent)
+            else:
+                self._credit(ours.owner, more_received, more_sent)
+
+    def _find_owners(
+        self,
+        unknown: "list[Found]",
+        name: "Callable[[set[int]], dict[int, Owner]]",
+        before: "set[int]",
+    ) -> None:
+        pids = self._holders.of({found[6] for found in unknown})
+        owners = name(set(pids.values()))
+        doubtful = {}
+        for found in unknown:
+            pid = pids.get(found[6])
+            if found[1] == LISTEN:
+                self._listens(found, pid is not None)
+            elif pid is not None:
+                self._adopt(found, owners.get(pid), found[6] in before)
+            elif not found[6]:
+                continue  # not accepted yet, or closed: its end will tell
+            elif not self._is_strange(found) and (found[4], found[3]) in self._peers:
+                doubtful[found[6]] = found
+        if doubtful:  # one of ours that has just ended, or another's
+            for inode in self._holders.outsiders(set(doubtful)):
+                self._is_strange(doubtful[inode])
+
+    def _listens(self, found: "Found", ours: bool) -> None:
+        port = found[2]
+        self._ports[port] = ours or self._ports.get(port, False)
+        if not ours:
+            self._strangers[found[0]] = 2
+
+    def _adopt(self, found: "Found", owner: "Owner", old: bool) -> None:
+        cookie, _, port, peer_port, address, _, _, received, sent = found
+        self._strangers.pop(cookie, None)
+        if port not in self._ports:  # it connected, and was not accepted
+            self._peer(address, peer_port).ours += 1
+        ours = _Socket(owner, received if old else 0, sent if old else 0)
+        self._ours[cookie] = ours
+        self.total.sockets += 1
+        self.unnamed.sockets += owner is None
+        self._count(ours, received, sent)
+
+    def _is_strange(self, found: "Found") -> bool:
+        """Nobody of ours holds it. Once may be chance, twice is another's."""
+        cookie = found[0]
+        # this user can't look into another's processes, so what is another's stays so
+        once = cookie not in self._strangers and self._uid in (0, found[5])
+        self._strangers[cookie] = 1 if once else 2
+        if not once and found[2] not in self._ports:
+            self._peer(found[4], found[3]).others += 1
+        return not once
+
+    def _peer(self, address: bytes, port: bytes) -> _Peer:
+        key = (address, port)
+        if key not in self._peers and len(self._peers) >= _PEERS_AT_MOST:
+            key = (b"", b"")  # so many peers that nothing can be learnt of each
+        return self._peers.setdefault(key, _Peer())
+
+    def _forget(self, present: "set[int]") -> None:
+        """Let go of what is gone though nobody said so."""
+        for cookie, ours in list(self._ours.items()):
+            if cookie not in present:
+                ours.absent += 1
+                if ours.absent > 2:
+                    del self._ours[cookie]
+        if len(self._strangers) > 2 * len(present) + 100:
+            strangers = self._strangers
+            self._strangers = {c: strangers[c] for c in strangers if c in present}
