@@ -140,6 +140,60 @@ def sequencing_run(samples: int = 12, seed: int = 1) -> dict[str, pa.Table]:
     }  # fmt: skip
 
 
+# step: tasks, cores asked, seconds of one task on a free host: on CPU, disk, idle
+_EXAMPLE: dict[str, tuple[int, float, float, float, float]] = {
+    "reference": (1, 1.0, 0.3, 0.0, 0.0),
+    "sequence": (5, 1.0, 1.5, 0.02, 0.05),
+    "trim": (5, 2.0, 0.6, 0.0, 0.15),
+    "tile_qc": (5, 1.0, 1.6, 0.0, 0.7),
+    "select": (1, 1.0, 0.2, 0.0, 0.0),
+    "map": (4, 4.0, 3.7, 0.03, 0.1),
+    "sort": (4, 1.0, 1.3, 0.02, 0.1),
+    "call": (4, 1.0, 1.5, 0.0, 0.1),
+    "archive": (1, 1.0, 1.5, 3.5, 0.2),
+    "annotate": (1, 1.0, 0.1, 0.0, 6.3),
+    "summary": (1, 1.0, 0.2, 0.0, 0.1),
+}
+
+
+def outbreak_typing(contended: float, process_count_source: str) -> dict[str, pa.Table]:
+    """The example's run on a host so busy that tasks wait for a core `contended` of their time.
+
+    `process_count_source` `estimated`: of its short helpers nobody saw the names.
+    """
+    tasks: list[dict[str, Any]] = []
+    tools: list[dict[str, Any]] = []
+    seen = process_count_source != "estimated"
+    for step, (count, asked, cpu, disk, idle) in _EXAMPLE.items():
+        for number in range(count):
+            # Who sleeps or waits for the disk competes less.
+            ready = (cpu + disk / 2) * contended / (1 - contended)
+            many = 887 if step == "tile_qc" else 2
+            unnamed = cpu * 0.9 if step == "tile_qc" and not seen else 0.01
+            row = task(
+                f"{step}/{number}", step=step, waits=(cpu, ready, disk, 0.0, idle), cpu_s=cpu,
+                cpu_unattributed_s=unnamed, cpus_requested=asked, at=float(len(tasks)),
+                memory_requested_bytes=2 * GIB if step == "map" else GIB // 2,
+                memory_peak_bytes=60 * MIB, process_count=many, short_process_count=many - 2,
+                process_count_source=process_count_source,
+            )  # fmt: skip
+            tasks.append(row)
+            used = {"dd": (1, cpu)} if many < 100 else {
+                "bash tile_qc.sh": (240, cpu * 0.2), "cut": (320, cpu * 0.3),
+                "awk": (200, cpu * 0.3), "gzip": (127, cpu * 0.1),
+            } if seen else {"bash tile_qc.sh": (2, cpu * 0.1)}  # fmt: skip
+            tools += [
+                {"task_id": row["task_id"], "attempt": 1, "tool": tool, "count": n,
+                 "short_count": n - 1, "cpu_s": spent, "spool": row["spool"]}
+                for tool, (n, spent) in used.items()
+            ]  # fmt: skip
+    return {
+        "tasks": table("tasks", tasks),
+        "tools": table("tools", tools),
+        "hosts": table("hosts", _hosts(60.0)),
+    }
+
+
 def _hosts(seconds: float) -> list[dict[str, Any]]:
     return [
         {

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from analysis.synthetic import GIB, MIB, RUN, START, sequencing_run, table, task
+from analysis.synthetic import (
+    GIB,
+    MIB,
+    RUN,
+    START,
+    outbreak_typing,
+    sequencing_run,
+    table,
+    task,
+)
 from tracer_hooks.analysis import findings, thresholds
-from tracer_hooks.analysis.summary import measure
+from tracer_hooks.analysis.summary import measure, summarise
 from tracer_hooks.analysis.tables import relations
+from tracer_hooks.report import markdown, terminal
+from tracer_hooks.report.brief import summary_lines
 from tracer_hooks.report.sentences import plain
 
 if TYPE_CHECKING:
@@ -50,7 +62,11 @@ def test_each_fact_is_found_for_its_step_and_no_other() -> None:
     tasks = [quiet(kind, step=kind, **columns) for kind, columns in FACTS.items()]
     measured = measure(relations({"tasks": table("tasks", tasks)}, RUN))
     told = [(finding.step, finding.kind) for finding in findings.findings(measured)]
-    assert sorted(told) == sorted((kind, kind) for kind in FACTS if kind)
+    of_steps = [(step, kind) for step, kind in told if step is not None]
+    assert sorted(of_steps) == sorted(
+        (kind, kind) for kind in FACTS if kind and kind != "waited_for_core"
+    )
+    assert [kind for step, kind in told if step is None] == ["waited_for_core"]
 
 
 def test_facts_of_the_run() -> None:
@@ -118,8 +134,64 @@ def test_helpers_that_nobody_saw_by_name_weigh_by_what_is_left_over() -> None:
     assert finding.evidence["helper_cpu_s"] is None
     assert finding.evidence["process_estimated_count"] == 1
     said = plain(finding)
-    assert "an estimated 400 processes" in said
-    assert "few were seen by name, and 50 % of its CPU (4.90 s)" in said
+    assert "at most 400 processes, at most 390 shorter" in said
+    assert "50 % of its CPU (4.90 s) is of none that was seen by name" in said
+
+
+def test_a_bound_without_cpu_behind_it_is_no_habit() -> None:
+    """Beside a storm every task's bound is high: the host's fork counter is one for all."""
+    assert "short_helpers" not in found(
+        quiet(process_count=9000, short_process_count=8999, process_count_source="estimated")
+    )
+
+
+def test_waiting_for_cores_is_one_fact_of_the_run_that_names_the_worst() -> None:
+    tasks = [
+        quiet(f"t{n}", step=f"s{n}", waits=(6.0, float(n), 0.0, 0.0, 0.0)) for n in range(1, 6)
+    ]
+    measured = measure(relations({"tasks": table("tasks", tasks)}, RUN))
+    (contention,) = (f for f in findings.findings(measured) if f.kind == "waited_for_core")
+    assert contention.evidence["step_count"] == 5
+    assert contention.evidence["worst_step"] == "s5"
+    assert contention.evidence["wall_runnable_s"] == pytest.approx(15.0)
+    assert "5 steps" in plain(contention)
+    assert "s5 longest (45 %)" in plain(contention)
+
+
+def test_a_busy_host_hides_no_habit() -> None:
+    """Seven of ten seconds each task waits for a core: shares of the wall time are small then."""
+    busy = {"waits": (2.0, 14.0, 4.0, 0.0, 0.0), "cpu_s": 2.0}
+    evidence = found(quiet(**busy))["blocked_on_disk"].evidence
+    assert evidence["disk_share"] == pytest.approx(0.2)
+    assert evidence["disk_share_when_free"] == pytest.approx(4 / 6)
+    threads = quiet(waits=(10.0, 30.0, 0.0, 0.0, 0.0), cpu_s=38.0, cpus_requested=4.0)
+    # Less than one core of four on average, but nearly all four when it got them.
+    assert "cores_unused" not in found(threads)
+
+
+HABITS = {"map": "cores_unused", "tile_qc": "short_helpers", "archive": "blocked_on_disk",
+          "annotate": "idle"}  # fmt: skip
+
+
+@pytest.mark.parametrize("contended", [0.0, 0.6, 0.75])
+@pytest.mark.parametrize("seen", ["perf", "estimated"])
+def test_the_habits_of_the_example_stand_in_the_first_ten_lines(
+    contended: float, seen: str
+) -> None:
+    report = summarise(outbreak_typing(contended, seen), RUN)
+    told = {(finding.step, finding.kind) for finding in report.findings}
+    assert told >= set(HABITS.items())
+    for text, heading in (
+        (terminal.render(report, width=100), "What stands out"),
+        (markdown.render(report), "### What stands out\n"),
+    ):
+        lines = text.partition(heading + "\n")[2].splitlines()[:10]
+        for step in HABITS:
+            assert any(re.match(rf" *[•-] \**{step.replace('_', '.?_')}\W", x) for x in lines), (
+                step, lines,
+            )  # fmt: skip
+    brief = "\n".join(summary_lines(report))
+    assert all(step in brief.partition("stands out")[2] for step in HABITS), brief
 
 
 def host(at: float, busy: float, idle: float, iowait: float) -> dict[str, Any]:

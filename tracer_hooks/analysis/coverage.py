@@ -10,6 +10,7 @@ import ibis
 
 from tracer_hooks.analysis.attempts import attempts
 from tracer_hooks.analysis.tables import Tables, frame, record, records, relations
+from tracer_hooks.analysis.usage import counted_exactly
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -32,7 +33,11 @@ def coverage(tables: Tables) -> dict[str, Any]:
 
     `capture`, `memory_source`, `network_source`, `process_count_source`: how many attempts had
     which; `missing`: attempts without a figure, by figure; `degraded`: a list of
-    `{what, why, attempt_count}`, most frequent first.
+    `{what, why, attempt_count}`, most frequent first, where reasons that differ in big numbers
+    only are one. Of the rows of processes: `process_row_count`, `only_name_count` (no command line
+    is known) and `cpu_source_s`, the CPU seconds by how they were measured. Network bytes that no
+    process accounts for: `network_unattributed_rx_bytes` and `…_tx_bytes`; those that may be
+    others' and are not in the totals: `network_not_counted_rx_bytes` and `…_tx_bytes`.
     """
     t = relations(tables)
     a = attempts(t)
@@ -41,7 +46,44 @@ def coverage(tables: Tables) -> dict[str, Any]:
     tools = t["tools"]
     folded = record(tools.agg(folded_process_count=tools.folded_count.sum()))
     sources = _sources(a)
-    return {**result, **folded, "missing": missing, **sources, "degraded": _degraded(t["events"])}
+    return {
+        **result, **folded, "missing": missing, **sources, **_rows(t["processes"]),
+        **record(_network_unattributed(t["events"])), "degraded": _degraded(t["events"]),
+    }  # fmt: skip
+
+
+def _rows(processes: ir.Table) -> dict[str, Any]:
+    counted = processes.group_by("cpu_source").agg(
+        rows=processes.count(),
+        only_name=(processes.argv_source == "comm").sum().fill_null(0),
+        cpu_s=processes.cpu_s.sum(),
+    )
+    found = records(frame(counted.order_by(ibis.desc("cpu_s"), "cpu_source")))  # a handful
+    return {
+        "process_row_count": sum(row["rows"] for row in found),
+        "only_name_count": sum(row["only_name"] for row in found),
+        "cpu_source_s": {
+            row["cpu_source"] or "unknown": row["cpu_s"]
+            for row in found
+            if row["cpu_s"] is not None
+        },
+    }
+
+
+def _network_unattributed(events: ir.Table) -> ir.Table:
+    """Sums of what the events say; their detail may come from another version, or be broken."""
+    lost = events.filter(events.kind == "network_unattributed")
+    return lost.agg(
+        **{
+            f"network_{column}_{way}_bytes": lost.detail.re_extract(
+                f'"{key}{way}_bytes": *([0-9]+)', 1
+            )
+            .try_cast("int64")
+            .sum()
+            for column, key in (("unattributed", ""), ("not_counted", "not_counted_"))
+            for way in ("rx", "tx")
+        }
+    )
 
 
 def _totals(a: ir.Table) -> ir.Table:
@@ -58,6 +100,10 @@ def _totals(a: ir.Table) -> ir.Table:
         / a.cpu_s.sum(where=attributed).nullif(0.0),
         process_count=a.process_count.sum(),
         short_process_count=a.short_process_count.sum(),
+        process_exact_count=a.process_count.sum(where=counted_exactly(a)),
+        short_process_exact_count=a.short_process_count.sum(where=counted_exactly(a)),
+        process_bound_count=a.process_count.sum(where=~counted_exactly(a)),
+        process_estimated_count=a.process_count.count(where=~counted_exactly(a)),
         events_lost=a.events_lost.sum(),
         observer_cpu_s=a.observer_cpu_s.sum(),
         # Of the CPU that the tasks used, and of one core for as long as they ran.
@@ -86,7 +132,11 @@ def _sources(a: ir.Table) -> dict[str, dict[str, int]]:
 def _degraded(events: ir.Table) -> list[dict[str, Any]]:
     degraded = events.filter(events.kind == "degraded")
     attempt = ibis.coalesce(degraded.task_id, "") + "\0" + degraded.attempt.cast("string")
-    counted = degraded.group_by("detail").agg(attempt_count=attempt.nunique())
+    # A rate or a size that differs from task to task would make a line for each.
+    alike = degraded.detail.re_replace("[0-9]{4,}", "#")
+    counted = degraded.group_by(alike=alike).agg(
+        detail=degraded.detail.min(), attempt_count=attempt.nunique()
+    )
     ordered = counted.order_by(ibis.desc("attempt_count"), ibis.asc("detail")).limit(_MAX_DEGRADED)
     merged: dict[tuple[str | None, str | None], int] = {}
     for row in records(frame(ordered)):

@@ -1,7 +1,8 @@
-"""What stands out: facts with numbers, the weightiest first.
+"""What stands out: facts with numbers, in the order of the time that is at stake.
 
 A finding says what was measured and draws no conclusion about the cause. Its `kind` is a stable
-name, its `evidence` holds plain numbers; how it reads as a sentence is the report's business.
+name, its `evidence` holds plain numbers; how it reads as a sentence, and what can be done about
+it, is the report's business.
 """
 
 from __future__ import annotations
@@ -37,15 +38,25 @@ class Measured:
     failures: list[dict[str, Any]]
     hosts: Row
     coverage: Row
-    oom_events: int
+    told: Row
+
+
+# What concerns no task's time, or no one step, comes after what a step's author can change.
+_LAST = ("memory_unused", "cpu_unattributed", "host_against_tasks")
 
 
 def findings(measured: Measured) -> tuple[Finding, ...]:
-    """All findings, the weightiest first; equal weights in the order of kind and step."""
+    """All findings: failures, then by weight; equal weights in the order of kind and step."""
     found = [finding for rule in RULES for finding in rule(measured)]
     least = threshold("finding_weight")
-    kept = (finding for finding in found if finding.weight >= least)
-    return tuple(sorted(kept, key=lambda f: (-f.weight, f.kind, f.step or "")))
+    # A shell that starts helpers looks idle while helpers that no reading saw wait: one habit.
+    storms = {finding.step for finding in found if finding.kind == "short_helpers"}
+    kept = (
+        finding
+        for finding in found
+        if finding.weight >= least and not (finding.kind == "idle" and finding.step in storms)
+    )
+    return tuple(sorted(kept, key=lambda f: (f.kind in _LAST, -f.weight, f.kind, f.step or "")))
 
 
 def _failures(measured: Measured) -> Iterator[Finding]:
@@ -57,34 +68,66 @@ def _failures(measured: Measured) -> Iterator[Finding]:
         evidence = {**row, "wall_share": share}
         yield Finding(f"attempts_{row['status']}", None, weight, evidence, of_run=True)
     explained = sum(row["oom_count"] for row in measured.failures)
-    if measured.oom_events > explained:
-        evidence = {"event_count": measured.oom_events, "failed_attempt_count": explained}
+    if measured.told["oom_count"] > explained:
+        evidence = {"event_count": measured.told["oom_count"], "failed_attempt_count": explained}
         yield Finding("out_of_memory", None, 1.5, evidence, of_run=True)
 
 
 def _cores(measured: Measured) -> Iterator[Finding]:
     for row in measured.steps:
-        asked, used, share = row["cpus_requested"], row["cores_mean"], row["wall_share"]
+        asked, share = row["cpus_requested"], _free_share(row, measured)
+        used = _cores_when_free(row)
         if asked is None or used is None or share is None:
             continue
         if asked < threshold("cores_asked"):
             continue
         if used < threshold("cores_used") * asked and asked - used >= threshold("cores_idle"):
-            evidence = _pick(row, "count", "cpus_requested", "cores_mean", "cpu_s", "wall_s")
+            evidence = {
+                **_pick(row, "count", "cpus_requested", "cores_mean", "cpu_s", "wall_s"),
+                **_pick(row, "runnable_share"),
+                "cores_when_free": used,
+            }
             yield Finding("cores_unused", row["step"], share * (1 - used / asked), evidence)
 
 
 def _waiting(part: str, kind: str) -> Callable[[Measured], Iterator[Finding]]:
     def rule(measured: Measured) -> Iterator[Finding]:
-        run_wall = measured.totals["wall_s"]
         for row in measured.steps:
-            share, seconds = row[f"{part}_share"], row[f"wall_{part}_s"]
-            weight = _ratio(seconds, run_wall)
-            if share is not None and weight is not None and share >= threshold(f"wall_{part}"):
-                evidence = _pick(row, "count", f"{part}_share", f"wall_{part}_s", "wall_s")
+            seconds = row[f"wall_{part}_s"]
+            share, weight = _ratio(seconds, _free_s(row)), _ratio(seconds, _free_s(measured.totals))
+            if share is None or weight is None:
+                continue
+            least = threshold(f"wall_{part}")
+            if row[f"{part}_share"] >= least or share >= threshold("when_free") * least:
+                evidence = {
+                    **_pick(row, "count", f"{part}_share", f"wall_{part}_s", "wall_s"),
+                    **_pick(row, "runnable_share"),
+                    f"{part}_share_when_free": share,
+                }
                 yield Finding(kind, row["step"], weight, evidence)
 
     return rule
+
+
+def _contention(measured: Measured) -> Iterator[Finding]:
+    """One for the whole run: tasks that compete make each other wait, and no step is the cause."""
+    least = threshold("wall_runnable")
+    waited = [r for r in measured.steps if (r["runnable_share"] or 0.0) >= least]
+    seconds = _total(row["wall_runnable_s"] for row in waited)
+    weight = _ratio(seconds, measured.totals["wall_s"])
+    if weight is None:
+        return
+    worst = max(waited, key=lambda row: (row["wall_runnable_s"], row["step"] or ""))
+    evidence = {
+        "step_count": len(waited),
+        "wall_runnable_s": seconds,
+        "runnable_share": _ratio(seconds, _total(row["wall_known_s"] for row in waited)),
+        "worst_step": worst["step"],
+        "worst_runnable_share": worst["runnable_share"],
+        "worst_wall_runnable_s": worst["wall_runnable_s"],
+        "throttled_attempt_count": measured.told["throttled_count"],
+    }
+    yield Finding("waited_for_core", None, weight, evidence, of_run=True)
 
 
 def _short_helpers(measured: Measured) -> Iterator[Finding]:
@@ -99,17 +142,22 @@ def _short_helpers(measured: Measured) -> Iterator[Finding]:
         cpu = _total(t["cpu_s"] for t in helpers)
         # Helpers that nobody saw by name are in what is left over.
         most = _total((cpu, row["cpu_unattributed_s"]))
+        # A bound on the number alone proves nothing: on a busy host others' processes are in it.
+        if (_ratio(most, row["cpu_s"]) or 0.0) < threshold("short_cpu"):
+            continue
         evidence = {
             **_pick(row, "count", "process_count", "process_estimated_count"),
-            **_pick(row, "short_process_count", "cpu_unattributed_s"),
+            **_pick(row, "short_process_count", "cpu_s", "cpu_unattributed_s"),
             "cpu_unattributed_share": _ratio(row["cpu_unattributed_s"], row["cpu_s"]),
             "helper_count": _total(t["count"] for t in helpers),
             "helper_cpu_s": cpu,
             "helper_cpu_share": _ratio(cpu, row["cpu_s"]),
+            "helper_kinds": len(helpers),
             "helpers": [t["tool"] for t in helpers[:3]],
         }
-        weight = min(1.0, max(_ratio(most, run_cpu) or 0.0, threshold("finding_weight")))
-        yield Finding("short_helpers", row["step"], weight, evidence)
+        # Starting processes makes a step slow in wall time as well: the larger of both counts.
+        stake = max(_ratio(most, run_cpu) or 0.0, _share_of_wall(most, row))
+        yield Finding("short_helpers", row["step"], min(1.0, stake), evidence)
 
 
 def _memory(measured: Measured) -> Iterator[Finding]:
@@ -159,12 +207,42 @@ RULES: tuple[Callable[[Measured], Iterable[Finding]], ...] = (
     _waiting("disk", "blocked_on_disk"),
     _waiting("network", "waited_for_network"),
     _waiting("idle", "idle"),
-    _waiting("runnable", "waited_for_core"),
+    _contention,
     _short_helpers,
     _memory,
     _unattributed,
     _hosts,
 )
+
+
+def _share_of_wall(cpu_s: float | None, row: Row) -> float:
+    """The share of the run's wall time that a part of a step's CPU stands for."""
+    return (
+        min(1.0, _ratio(cpu_s, row["cpu_s"]) or 0.0)
+        * (row["cpu_share"] or 0.0)
+        * (row["wall_share"] or 0.0)
+    )
+
+
+def _free_s(row: Row) -> float | None:
+    """Wall time less the wait for a core: a busy host makes a habit's share of the wall time
+    smaller, and the habit no better."""
+    known: float | None = row["wall_known_s"]
+    waited: float | None = row["wall_runnable_s"]
+    return None if known is None or waited is None else known - waited
+
+
+def _free_share(row: Row, measured: Measured) -> float | None:
+    """A step's share of the run, without the wait for cores where that is known."""
+    free = _ratio(_free_s(row), _free_s(measured.totals))
+    return row["wall_share"] if free is None else free
+
+
+def _cores_when_free(row: Row) -> float | None:
+    """Cores used while the step did not wait for one."""
+    used: float | None = row["cores_mean"]
+    waited: float | None = row["runnable_share"]
+    return used if used is None or waited is None or waited >= 1 else used / (1 - waited)
 
 
 def _pick(row: Row, *names: str) -> dict[str, Any]:

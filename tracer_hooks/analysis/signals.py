@@ -18,7 +18,8 @@ def failures(tables: Tables) -> pd.DataFrame:
     """One row per way in which attempts went wrong (`failed`, `lost`, `cancelled`).
 
     `attempt_count`, `task_count`, `unrecovered_count` (tasks whose last attempt ended so),
-    `oom_count`, `timeout_count`, `wall_s` and `cpu_s` that those attempts used, and `steps`.
+    `oom_count`, `timeout_count`, `signal_count` by cause, `wall_s` and `cpu_s` that those attempts
+    used, `step_count`, one `step` and one `task_id` (of a task that stayed so, if any did).
     """
     a = attempts(tables)
     bad = a.filter(a.status.isin(["failed", "lost", "cancelled"]))
@@ -28,6 +29,8 @@ def failures(tables: Tables) -> pd.DataFrame:
         unrecovered_count=bad.last_attempt.sum().fill_null(0),
         oom_count=(bad.failure_cause == "oom").sum().fill_null(0),
         timeout_count=(bad.failure_cause == "timeout").sum().fill_null(0),
+        signal_count=(bad.failure_cause == "signal").sum().fill_null(0),
+        task_id=ibis.coalesce(bad.task_id.min(where=bad.last_attempt), bad.task_id.min()),
         step_count=bad.step.nunique(),
         step=bad.step.min(),
         wall_s=bad.wall_s.sum(),
@@ -84,8 +87,14 @@ def hosts(tables: Tables) -> dict[str, Any]:
     )
 
 
-def oom_events(tables: Tables) -> int:
-    """How many times memory ran out, as the kernel told."""
+def told(tables: Tables) -> dict[str, int]:
+    """What the kernel told: `oom_count`, how many times memory ran out; `throttled_count`,
+    attempts that a CPU quota held back."""
     events = relations(tables)["events"]
-    counted = record(events.agg(oom=(events.kind == "oom").sum().fill_null(0)))
-    return int(counted["oom"])
+    attempt = events.task_id.fill_null("") + "\0" + events.attempt.cast("string")
+    return record(
+        events.agg(
+            oom_count=(events.kind == "oom").sum().fill_null(0),
+            throttled_count=attempt.nunique(where=events.kind == "throttled"),
+        )
+    )

@@ -67,7 +67,7 @@ def measure(tables: Tables, steps: pd.DataFrame | None = None) -> Measured:
         failures=records(signals.failures(t)),
         hosts=signals.hosts(t),
         coverage=coverage(t),
-        oom_events=signals.oom_events(t),
+        told=signals.told(t),
     )
 
 

@@ -40,11 +40,19 @@ THRESHOLDS: dict[str, Threshold] = {
         0.1, "share of wall time",
         "On a free core a process waits for less than 0.01; at 0.1 others compete for it.",
     ),
+    "when_free": Threshold(
+        2.0, "times the share of wall time",
+        "Of the time left by waiting for a core, twice as much: what is left is a rougher figure.",
+    ),
     "short_count": Threshold(
         50, "processes", "Fewer starts than this cost less than a tenth of a second of CPU."
     ),
     "short_share": Threshold(
         0.5, "share of a step's processes", "Most of what a step starts is gone at once."
+    ),
+    "short_cpu": Threshold(
+        0.1, "share of a step's CPU",
+        "Below a tenth other work rules: a wrapper that starts sixty helpers once is no habit.",
     ),
     "memory_used": Threshold(
         0.5, "share of the memory asked for",

@@ -53,7 +53,10 @@ def by_step(tables: Tables) -> pd.DataFrame:
     `count` tasks, `attempt_count`, `<status>_count` (tasks by the status of their last attempt),
     `wall_s` (sum) and `wall_max_s` of attempts, `cpu_s`, `cores_mean` (CPU seconds per second of
     wall), `cpus_requested` (mean over wall), `memory_peak_bytes` and `memory_requested_bytes`
-    (largest), bytes (sums), `wall_<part>_s` and `<part>_share` (see `waits`).
+    (largest), bytes (sums), `wall_<part>_s` and `<part>_share` (see `waits`). Of processes:
+    `process_exact_count` and `short_process_exact_count` add up the attempts that counted them,
+    `process_bound_count` the upper bounds of the `process_estimated_count` attempts that did not
+    (tasks side by side may bound the same processes twice); `process_count` is both together.
     """
     a = attempts(tables)
     grouped = a.group_by("step").agg(**_counts(a), **_used(a), **wait_sums(a))
@@ -124,6 +127,7 @@ def _used(a: ir.Table) -> dict[str, ir.Scalar]:
     timed = a.cpu_s.notnull() & a.wall_s.notnull()
     asked = a.cpus_requested.notnull() & a.wall_s.notnull()
     cpu_timed, wall_timed = a.cpu_s.sum(where=timed), a.wall_s.sum(where=timed)
+    exact = counted_exactly(a)
     return {
         "attempt_count": a.count(),
         "wall_s": a.wall_s.sum(),
@@ -142,6 +146,13 @@ def _used(a: ir.Table) -> dict[str, ir.Scalar]:
         **{name: a[name].sum() for name in _SUMMED_BYTES},
         "process_count": a.process_count.sum(),
         "short_process_count": a.short_process_count.sum(),
-        # Attempts whose number of processes is a bound, not a count.
-        "process_estimated_count": (a.process_count_source == "estimated").sum().fill_null(0),
+        "process_exact_count": a.process_count.sum(where=exact),
+        "short_process_exact_count": a.short_process_count.sum(where=exact),
+        "process_bound_count": a.process_count.sum(where=~exact),
+        "process_estimated_count": a.process_count.count(where=~exact),
     }
+
+
+def counted_exactly(a: ir.Table) -> ir.BooleanValue:
+    """Whether an attempt's number of processes is a count: of any other it is an upper bound."""
+    return a.process_count_source.notnull() & (a.process_count_source != "estimated")

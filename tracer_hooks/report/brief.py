@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tracer_hooks.analysis.tables import records
-from tracer_hooks.report.headline import busy, ended, lower_bound
+from tracer_hooks.report.headline import busy, ended, lower_bound, network_of, networked
 from tracer_hooks.report.sentences import plain
 from tracer_hooks.report.text import fit
 from tracer_hooks.report.units import (
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 _STEPS = 3
 _TOOLS = 3
-_FINDINGS = 3
+_FINDINGS = 4
+# Said in the line on where the time went.
+_SAID = "waited_for_core"
 _WIDTH = 110
 _NAME = 28
 
@@ -40,16 +42,13 @@ def summary_lines(report: RunReport) -> list[str]:
     lines = [
         f"tracer-hooks: {tasks} in {duration(report.run['wall_s'])}",
         _line("CPU", lower_bound(totals, cpu_time(totals["cpu_s"])) + _cores_busy(report)),
-        _line("peak memory", _peak(report)),
-        _line(
-            "disk",
-            f"{size(totals['disk_read_bytes'])} read, {size(totals['disk_write_bytes'])} written",
-        ),
+        _line("memory, disk", f"{_peak(report)}; {_moved(report)}"),
         _line("time in tasks", f"{duration(totals['wall_s'])}: {_waits(totals)}"),
         _line("longest steps", _named(records(report.steps.head(_STEPS)), "step", "wall_s")),
         _line("busiest tools", _tools(report)),
     ]
-    for place, finding in enumerate(report.findings[:_FINDINGS]):
+    told = [finding for finding in report.findings if finding.kind != _SAID]
+    for place, finding in enumerate(told[:_FINDINGS]):
         lines.append(_line("stands out" if place == 0 else "", plain(finding)))
     return [fit(line, _WIDTH) if len(line) > _WIDTH else line for line in lines if line]
 
@@ -70,9 +69,19 @@ def _cores_busy(report: RunReport) -> str:
 def _peak(report: RunReport) -> str:
     peak = report.totals["memory_peak_bytes"]
     if peak is None:
-        return size(peak)
+        return f"peak {size(peak)}"
     top = records(report.by_task[report.by_task["memory_peak_bytes"] == peak].head(1))
-    return f"{size(peak)} ({fit(top[0]['task_name'] or top[0]['task_id'], 50)})" if top else ""
+    where = f" ({fit(top[0]['task_name'] or top[0]['task_id'], 40)})" if top else ""
+    return f"peak {size(peak)}{where}"
+
+
+def _moved(report: RunReport) -> str:
+    read, written = report.totals["disk_read_bytes"], report.totals["disk_write_bytes"]
+    text = f"{size(read)} read, {size(written)} written"
+    if networked(report):
+        received, sent = network_of(report.totals)
+        text += f"; network {received} in, {sent} out"
+    return text
 
 
 def _waits(row: Mapping[str, Any]) -> str:

@@ -48,7 +48,7 @@ def facts(report: RunReport) -> list[tuple[str, str]]:
     totals = report.totals
     read, written = size(totals["disk_read_bytes"]), size(totals["disk_write_bytes"])
     wall = report.run["wall_s"]
-    return [
+    tiles = [
         (duration(wall), "wall time"),
         (plural(totals["count"], "task"), ended(totals)),
         (lower_bound(totals, cpu_time(totals["cpu_s"])), "CPU time"),
@@ -56,6 +56,9 @@ def facts(report: RunReport) -> list[tuple[str, str]]:
         (size(totals["memory_peak_bytes"]), "peak memory"),
         (f"{read} / {written}", "read / written"),
     ]
+    if networked(report):
+        tiles.append((" / ".join(network_of(totals)), " / ".join(NETWORK)))
+    return tiles
 
 
 def ended(totals: Mapping[str, Any]) -> str:
@@ -77,6 +80,26 @@ def ended(totals: Mapping[str, Any]) -> str:
 def lower_bound(row: Mapping[str, Any], text: str) -> str:
     """`text`, marked with ≥ where some attempts have no CPU figure."""
     return "≥" + text if 0 < row["cpu_measured_count"] < row["attempt_count"] else text
+
+
+NETWORK = ("received", "sent")
+
+
+def networked(report: RunReport) -> bool:
+    """Whether bytes on the network were measured for any attempt."""
+    totals = report.totals
+    return (totals["network_rx_bytes"], totals["network_tx_bytes"]) != (None, None)
+
+
+def network_of(row: Mapping[str, Any]) -> list[str]:
+    """Bytes received and sent."""
+    return [size(row["network_rx_bytes"]), size(row["network_tx_bytes"])]
+
+
+def processes(row: Mapping[str, Any]) -> str:
+    """How many processes there were: a count, or `at most` so many where only a bound is known."""
+    text = count(row["process_count"])
+    return f"at most {text}" if row["process_estimated_count"] else text
 
 
 def busy(report: RunReport) -> float | None:

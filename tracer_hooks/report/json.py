@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from tracer_hooks.analysis.tables import records
-from tracer_hooks.report.sentences import plain
+from tracer_hooks.report.sentences import advice, plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,6 +80,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "of_run": finding.of_run,
         "weight": _value(finding.weight),
         "sentence": plain(finding),
+        "advice": advice(finding),
         "evidence": _plain(finding.evidence),
     }
 

@@ -7,10 +7,19 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from tracer_hooks.analysis.tables import records
-from tracer_hooks.report.headline import facts, lower_bound, outcome, title
+from tracer_hooks.report.headline import (
+    NETWORK,
+    facts,
+    lower_bound,
+    network_of,
+    networked,
+    outcome,
+    processes,
+    title,
+)
 from tracer_hooks.report.palette import PARTS
 from tracer_hooks.report.provenance import how_we_know
-from tracer_hooks.report.sentences import sentence
+from tracer_hooks.report.sentences import advice, sentence
 from tracer_hooks.report.text import fit
 from tracer_hooks.report.units import (
     asked,
@@ -70,7 +79,8 @@ def _findings(report: RunReport) -> list[str]:
     lines = ["### What stands out", ""]
     for finding in report.findings[:MAX_FINDINGS]:
         subject, said = sentence(finding)
-        lines.append(f"- {f'**{escaped(subject)}**' if subject else ''}{escaped(said)}")
+        fact = f"{f'**{escaped(subject)}**' if subject else ''}{escaped(said)}"
+        lines.append(f"- {fact} {escaped(advice(finding))}")
     if not report.findings:
         lines.append("Nothing beyond the usual.")
     return [*lines, *_more(len(report.findings) - MAX_FINDINGS, "finding"), ""]
@@ -89,6 +99,7 @@ def _waits(report: RunReport) -> list[str]:
 
 
 def _steps(report: RunReport) -> list[str]:
+    network = networked(report)
     rows = [
         [
             fit(row["step"], _NAME), count(row["count"]), count(row["attempt_count"]),
@@ -96,11 +107,13 @@ def _steps(report: RunReport) -> list[str]:
             cores(row["cores_mean"]), asked(number(row["cpus_requested"])),
             size(row["memory_peak_bytes"]), asked(size(row["memory_requested_bytes"])),
             size(row["disk_read_bytes"]), size(row["disk_write_bytes"]),
+            *(network_of(row) if network else []),
         ]
         for row in records(report.steps.head(MAX_STEPS))
     ]  # fmt: skip
     titles = ["step", "tasks", "attempts", "wall", "CPU", "cores used", "cores asked",
-              "peak memory", "memory asked", "read", "written"]  # fmt: skip
+              "peak memory", "memory asked", "read", "written",
+              *(NETWORK if network else [])]  # fmt: skip
     return _table(titles, rows, more=_more(len(report.steps) - len(rows), "step"))
 
 
@@ -109,11 +122,11 @@ def _tasks(report: RunReport) -> list[str]:
         [
             fit(row["task_name"] or row["task_id"], _NAME), row["status"] or "unknown",
             duration(row["wall_s"]), lower_bound(row, cpu_time(row["cpu_s"])),
-            cores(row["cores_mean"]), size(row["memory_peak_bytes"]),
+            cores(row["cores_mean"]), size(row["memory_peak_bytes"]), processes(row),
         ]
         for row in records(report.by_task.head(MAX_TASKS))
     ]  # fmt: skip
-    titles = ["task", "status", "wall", "CPU", "cores", "peak memory"]
+    titles = ["task", "status", "wall", "CPU", "cores", "peak memory", "processes"]
     return _table(titles, rows, left=2, more=_more(len(report.by_task) - len(rows), "task"))
 
 

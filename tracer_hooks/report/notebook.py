@@ -8,10 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from tracer_hooks.analysis.summary import RunReport, summarise
 from tracer_hooks.analysis.tables import records
-from tracer_hooks.report.headline import facts, lower_bound, outcome, title
+from tracer_hooks.report.headline import (
+    NETWORK,
+    facts,
+    lower_bound,
+    network_of,
+    networked,
+    outcome,
+    title,
+)
 from tracer_hooks.report.palette import PARTS
 from tracer_hooks.report.provenance import how_we_know
-from tracer_hooks.report.sentences import sentence
+from tracer_hooks.report.sentences import advice, sentence
 from tracer_hooks.report.text import fit
 from tracer_hooks.report.units import (
     asked,
@@ -138,6 +146,7 @@ def _bar(row: Mapping[str, Any], longest: float) -> str:
 
 
 def _steps(report: RunReport) -> str:
+    network = networked(report)
     rows = [
         [
             fit(row["step"], _NAME), count(row["count"]), count(row["attempt_count"]),
@@ -145,11 +154,13 @@ def _steps(report: RunReport) -> str:
             cores(row["cores_mean"]), asked(number(row["cpus_requested"])),
             size(row["memory_peak_bytes"]), asked(size(row["memory_requested_bytes"])),
             size(row["disk_read_bytes"]), size(row["disk_write_bytes"]),
+            *(network_of(row) if network else []),
         ]
         for row in records(report.steps.head(_ROWS))
     ]  # fmt: skip
     titles = ["step", "tasks", "attempts", "longest", "CPU", "cores used", "cores asked",
-              "peak memory", "memory asked", "read", "written"]  # fmt: skip
+              "peak memory", "memory asked", "read", "written",
+              *(NETWORK if network else [])]  # fmt: skip
     return _table(titles, rows, more=len(report.steps) - len(rows))
 
 
@@ -171,7 +182,8 @@ def _findings(report: RunReport) -> str:
     items = []
     for finding in report.findings[:_ROWS]:
         subject, said = sentence(finding)
-        items.append(f"<li><b>{escape(subject)}</b>{escape(said)}</li>")
+        text = f"{said} {advice(finding)}"
+        items.append(f"<li><b>{escape(subject)}</b>{escape(text)}</li>")
     return f"<ul>{''.join(items)}</ul>" if items else "<div>Nothing beyond the usual.</div>"
 
 

@@ -21,12 +21,17 @@ _FIGURES = {
     "processes": "number of processes",
 }
 _MAX_DEGRADED = 5
+# By `network_source`.
+_BLIND = {
+    "sock_diag": "only TCP, and not what a connection moved after its last reading",
+    "sock_diag+destroy": "only TCP: no UDP",
+}
 
 
 def how_we_know(report: RunReport) -> list[str]:
     """Sentences in plain text, none of them about what was not asked of the machine."""
     c = report.coverage
-    lines = [_captured(c), _processes(c), _looking(c)]
+    lines = [_captured(c), _processes(c), _rows(c), _network(c), _looking(c)]
     if c["lost_count"]:
         lines.append(
             f"{plural(c['lost_count'], 'attempt')} lost: the supervisor ended without a last word;"
@@ -43,6 +48,11 @@ def how_we_know(report: RunReport) -> list[str]:
     return [line for line in lines if line]
 
 
+def network_blind_spot(source: str) -> str:
+    """What a `network_source` cannot see, as a clause; empty if nothing, or if it is not known."""
+    return _BLIND.get(source, "")
+
+
 def _captured(c: Mapping[str, Any]) -> str:
     attempts = plural(c["attempt_count"], "attempt")
     text = f"{attempts} seen by {_tally(c['capture']) or 'means unknown'}"
@@ -54,20 +64,55 @@ def _captured(c: Mapping[str, Any]) -> str:
 
 
 def _processes(c: Mapping[str, Any]) -> str:
-    if c["process_count"] is None:
-        return ""
-    text = plural(c["process_count"], "process", "processes")
-    if c["process_count_source"]:
-        text += f", {_tally(c['process_count_source'])}"
-    if c["short_process_count"] is not None:
-        text += f", {count(c['short_process_count'])} shorter than one polling interval"
+    parts = []
+    if c["process_exact_count"] is not None:
+        text = f"{plural(c['process_exact_count'], 'process', 'processes')} counted"
+        if c["short_process_exact_count"]:
+            short = count(c["short_process_exact_count"])
+            text += f", {short} shorter than one polling interval"
+        parts.append(text)
+    if c["process_bound_count"] is not None:
+        bound = count(c["process_bound_count"])
+        attempts = plural(c["process_estimated_count"], "attempt")
+        # The host's fork counter bounds each: where tasks ran side by side it bounds both at once.
+        more = ", some perhaps counted twice" if c["process_estimated_count"] > 1 else ""
+        parts.append(f"at most {bound} in {attempts} that nobody counted{more}")
     if c["folded_process_count"]:
-        text += f", {count(c['folded_process_count'])} kept only as sums"
+        parts.append(f"{count(c['folded_process_count'])} kept only as sums")
     if c["cpu_unattributed_s"] is not None:
-        text += (
-            f"; CPU of no named process: {duration(c['cpu_unattributed_s'])}"
-            f" ({percent(c['cpu_unattributed_share'])})"
-        )
+        seconds, share = duration(c["cpu_unattributed_s"]), percent(c["cpu_unattributed_share"])
+        parts.append(f"CPU of no named process: {seconds} ({share})")
+    text = "; ".join(parts)
+    return text[:1].upper() + text[1:] + "." if text else ""
+
+
+def _rows(c: Mapping[str, Any]) -> str:
+    """Of the single processes: CPU that was not measured for each, names without arguments."""
+    parts = []
+    whole = sum(c["cpu_source_s"].values())
+    shared_out = c["cpu_source_s"].get("apportioned", 0.0)
+    if shared_out > 0.0005 * whole:
+        parts.append(f"{percent(shared_out / whole)} of the CPU of single processes is apportioned")
+    if c["only_name_count"]:
+        named, rows = count(c["only_name_count"]), count(c["process_row_count"])
+        parts.append(f"only the name is known, no argument, of {named} of {rows} processes")
+    text = "; ".join(parts)
+    return text[:1].upper() + text[1:] + "." if text else ""
+
+
+def _network(c: Mapping[str, Any]) -> str:
+    if not c["network_source"]:
+        return ""
+    text = f"Network bytes by {_tally(c['network_source'])}"
+    blind = dict.fromkeys(filter(None, map(network_blind_spot, c["network_source"])))
+    text += "".join(f"; {clause}" for clause in blind)
+    lost = [c[f"network_unattributed_{way}_bytes"] for way in ("rx", "tx")]
+    if any(lost):
+        text += f"; {size(lost[0])} in and {size(lost[1])} out are of no process that was seen"
+    doubtful = [c[f"network_not_counted_{way}_bytes"] for way in ("rx", "tx")]
+    if any(doubtful):
+        received, sent = size(doubtful[0]), size(doubtful[1])
+        text += f"; {received} in and {sent} out, perhaps of others, are not counted"
     return text + "."
 
 
@@ -94,14 +139,19 @@ def _missing(c: Mapping[str, Any]) -> str:
 
 
 def _degraded(c: Mapping[str, Any]) -> list[str]:
-    said = [
-        f"Not available: {fit(d['what'] or 'something', 60)}"
-        + (f", {fit(d['why'], 120)}" if d["why"] else "")
-        + f" ({plural(d['attempt_count'], 'attempt')})."
-        for d in c["degraded"][:_MAX_DEGRADED]
-    ]
-    more = len(c["degraded"]) - _MAX_DEGRADED
-    return said + ([f"Not available: {plural(more, 'other thing')}."] if more > 0 else [])
+    said = [degraded_line(d["what"], d["why"], d["attempt_count"]) for d in c["degraded"]]
+    more = len(said) - _MAX_DEGRADED
+    if more > 0:
+        said = [*said[:_MAX_DEGRADED], f"Degraded: {plural(more, 'other thing')}."]
+    return said
+
+
+def degraded_line(what: str | None, why: str | None, attempts: int | None = None) -> str:
+    """What could not be observed, and why, which as a rule names the setting that permits it."""
+    text = "Degraded" + (f" in {plural(attempts, 'attempt')}" if attempts is not None else "")
+    text += f": {fit(what or 'something', 60)}"
+    # The whole reason: its end is as a rule what would permit it.
+    return text + (f": {fit(why, 300)}" if why else "") + "."
 
 
 def _tally(tally: Mapping[str, int]) -> str:

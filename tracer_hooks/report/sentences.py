@@ -1,10 +1,12 @@
-"""How each kind of finding reads: a subject, and what is to be said of it, with its numbers."""
+"""How each kind of finding reads: a subject, what was measured, and what can be done about it."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from tracer_hooks.analysis.thresholds import threshold
 from tracer_hooks.report.text import fit
 from tracer_hooks.report.units import asked, cores, count, duration, number, percent, plural, size
 
@@ -13,16 +15,22 @@ if TYPE_CHECKING:
 
 Evidence: TypeAlias = Mapping[str, Any]
 _NAME_WIDTH = 40
+_TO_SPARE = 1.25  # what a request for memory should leave above the peak
 
 
 def sentence(finding: Finding) -> tuple[str, str]:
-    """The subject ('' for the run as a whole) and the rest; together one sentence."""
+    """The subject ('' for the run as a whole) and the rest; together one sentence: the fact."""
     said = SENTENCES[finding.kind](finding.evidence)
     return ("", said) if finding.of_run else (fit(finding.step, _NAME_WIDTH), " " + said)
 
 
+def advice(finding: Finding) -> str:
+    """What the author of the pipeline can do about it, as a sentence."""
+    return ADVICE[finding.kind](finding.evidence)
+
+
 def plain(finding: Finding) -> str:
-    """The sentence as one line of plain text."""
+    """The fact as one line of plain text."""
     return "".join(sentence(finding))
 
 
@@ -30,22 +38,23 @@ def _ended(said: str) -> Callable[[Evidence], str]:
     def say(e: Evidence) -> str:
         attempts = plural(e["attempt_count"], "attempt")
         where = fit(e["step"], _NAME_WIDTH) if e["step_count"] == 1 else f"{e['step_count']} steps"
-        causes = [
-            plural(e[f"{cause}_count"], one, one)
-            for cause, one in (("oom", "out of memory"), ("timeout", "over the time limit"))
-            if e[f"{cause}_count"]
-        ]
+        named = (("oom", "out of memory"), ("timeout", "out of time"), ("signal", "by a signal"))
+        causes = [f"{count(e[f'{cause}_count'])} {one}" for cause, one in named
+                  if e[f"{cause}_count"]]  # fmt: skip
         text = f"{attempts} {said}"
         text += f" in {where}" if e["step_count"] else ""
         text += f" ({', '.join(causes)})" if causes else ""
         lasting = e["unrecovered_count"]
-        if lasting:
-            text += f", the last one for {plural(lasting, 'task')}"
-        else:
-            text += ", made good later"
-        return f"{text}: {duration(e['wall_s'])} of wall time, {duration(e['cpu_s'])} of CPU."
+        text += (
+            f"; {plural(lasting, 'task')} never succeeded" if lasting else "; all made good later"
+        )
+        return f"{text}. They took {duration(e['wall_s'])}, {duration(e['cpu_s'])} of CPU."
 
     return say
+
+
+def _see(e: Evidence) -> str:
+    return f"`tracer-hooks show RUN {fit(e['task_id'], 60)}` shows how it ended."
 
 
 def _out_of_memory(e: Evidence) -> str:
@@ -54,33 +63,69 @@ def _out_of_memory(e: Evidence) -> str:
 
 
 def _cores(e: Evidence) -> str:
+    free = f", {cores(e['cores_when_free'])} when it got them" if _contended(e) else ""
     return (
         f"asked for {asked(number(e['cpus_requested']))} cores and used {cores(e['cores_mean'])}"
-        f" on average ({plural(e['count'], 'task')}, {duration(e['wall_s'])} of wall time)."
+        f" on average{free} ({plural(e['count'], 'task')}, {duration(e['wall_s'])} of wall time)."
     )
+
+
+def _contended(e: Evidence) -> bool:
+    return (e["runnable_share"] or 0.0) >= threshold("wall_runnable")
+
+
+def _fewer_cores(e: Evidence) -> str:
+    # 1.04 is one core that was kept busy and a little beside it.
+    enough = max(1, math.ceil(e["cores_when_free"] - 0.2))
+    return f"Ask for {enough}, or give the tool its threads."
 
 
 def _waiting(part: str, said: str) -> Callable[[Evidence], str]:
     def say(e: Evidence) -> str:
         share, seconds = percent(e[f"{part}_share"]), duration(e[f"wall_{part}_s"])
+        if _contended(e):
+            free = percent(e[f"{part}_share_when_free"])
+            return f"{said} for {free} of the time that it did not wait for a core ({seconds})."
         return f"{said} for {share} of its wall time ({seconds} of {duration(e['wall_s'])})."
 
     return say
 
 
+def _contention(e: Evidence) -> str:
+    share, seconds = percent(e["runnable_share"]), duration(e["wall_runnable_s"])
+    worst = fit(e["worst_step"], _NAME_WIDTH)
+    if e["step_count"] == 1:
+        return (
+            f"{worst} was ready to run but waited for a free core for {share} of its wall time"
+            f" ({seconds})."
+        )
+    return (
+        f"{e['step_count']} steps were ready to run but waited for a free core for {share} of their"
+        f" wall time ({seconds}), {worst} longest ({percent(e['worst_runnable_share'])})."
+    )
+
+
+def _less_at_once(e: Evidence) -> str:
+    held = e["throttled_attempt_count"]
+    if held:
+        return f"A CPU quota held back {plural(held, 'attempt')}: raise it, or run fewer at once."
+    return "Run fewer tasks or threads at once, or on more cores."
+
+
 def _helpers(e: Evidence) -> str:
-    about = "an estimated " if e["process_estimated_count"] else ""
+    most = "at most " if e["process_estimated_count"] else ""
     text = (
-        f"started {about}{count(e['process_count'])} processes,"
-        f" {count(e['short_process_count'])} of them shorter than one polling interval"
+        f"started {most}{count(e['process_count'])} processes, {most}"
+        f"{count(e['short_process_count'])} shorter than one polling interval"
     )
     names = ", ".join(fit(tool, 24) for tool in e["helpers"])
     if e["helper_cpu_s"] is not None and 2 * e["helper_count"] >= e["short_process_count"]:
         share, seconds = percent(e["helper_cpu_share"]), duration(e["helper_cpu_s"])
-        text += f"; such helpers ({names}) took {share} of its CPU ({seconds})"
+        more = " and others" if e["helper_kinds"] > len(e["helpers"]) else ""
+        text += f"; {names}{more} took {share} of its CPU ({seconds})"
     elif e["cpu_unattributed_s"] is not None:
         share, seconds = percent(e["cpu_unattributed_share"]), duration(e["cpu_unattributed_s"])
-        text += f"; few were seen by name, and {share} of its CPU ({seconds}) is of none that was"
+        text += f"; {share} of its CPU ({seconds}) is of none that was seen by name"
     return text + "."
 
 
@@ -89,9 +134,18 @@ def _memory_unused(e: Evidence) -> str:
     return f"asked for {request} of memory and peaked at {peak} ({percent(e['used_share'])})."
 
 
+def _less_memory(e: Evidence) -> str:
+    enough = size(_TO_SPARE * e["memory_peak_bytes"])
+    return f"{enough} would leave a quarter to spare, and room for more tasks."
+
+
 def _memory_tight(e: Evidence) -> str:
     request, peak = asked(size(e["memory_requested_bytes"])), size(e["memory_peak_bytes"])
     return f"peaked at {peak} of memory, {percent(e['used_share'])} of the {request} asked for."
+
+
+def _more_memory(e: Evidence) -> str:
+    return f"Ask for {size(_TO_SPARE * e['memory_peak_bytes'])} before a larger input fails."
 
 
 def _unattributed(e: Evidence) -> str:
@@ -101,15 +155,26 @@ def _unattributed(e: Evidence) -> str:
 
 def _hosts(e: Evidence) -> str:
     hosts = "The host was" if e["host_count"] == 1 else f"{plural(e['host_count'], 'host')} were"
+    waits = (("disk", "blocked on disk"), ("network", "waiting for the network"), ("idle", "idle"))
+    share, doing = max((e[f"tasks_{part}_share"] or 0.0, said) for part, said in waits)
     text = (
-        f"{hosts} {percent(e['busy_share'])} busy and {percent(e['iowait_share'])} in I/O wait;"
-        f" tasks were on CPU for {percent(e['tasks_cpu_share'])} of their wall time, blocked on"
-        f" disk for {percent(e['tasks_disk_share'])} and idle for {percent(e['tasks_idle_share'])}"
+        f"{hosts} {percent(e['busy_share'])} busy, while tasks were on CPU for"
+        f" {percent(e['tasks_cpu_share'])} of their wall time"
     )
+    return text + (f" and {doing} for {percent(share)}." if share >= 0.1 else ".")
+
+
+def _look_at_tasks(e: Evidence) -> str:
+    if e["busy_share"] < e["tasks_cpu_share"]:
+        return "Cores were free: run more tasks at once, or with more threads."
     part = e["tasks_of_busy_share"]
-    return text + (
-        f". They used {percent(part)} of the CPU that was busy." if part is not None else "."
-    )
+    if part is not None and part < 0.5:
+        return f"Only {percent(part)} of that was this run's: look for what else runs there."
+    return "What tasks waited for, not the host's load, says what to speed up."
+
+
+def _fixed(said: str) -> Callable[[Evidence], str]:
+    return lambda _: said
 
 
 SENTENCES: dict[str, Callable[[Evidence], str]] = {
@@ -121,10 +186,27 @@ SENTENCES: dict[str, Callable[[Evidence], str]] = {
     "blocked_on_disk": _waiting("disk", "was blocked on disk"),
     "waited_for_network": _waiting("network", "waited for the network"),
     "idle": _waiting("idle", "was idle"),
-    "waited_for_core": _waiting("runnable", "was ready to run but waited for a free core"),
+    "waited_for_core": _contention,
     "short_helpers": _helpers,
     "memory_unused": _memory_unused,
     "memory_tight": _memory_tight,
     "cpu_unattributed": _unattributed,
     "host_against_tasks": _hosts,
+}
+
+ADVICE: dict[str, Callable[[Evidence], str]] = {
+    "attempts_failed": _see,
+    "attempts_lost": _see,
+    "attempts_cancelled": _see,
+    "out_of_memory": _fixed("Ask for more memory where the events of `tracer-hooks show` say so."),
+    "cores_unused": _fewer_cores,
+    "blocked_on_disk": _fixed("Sync less often, write larger pieces, or use a disk of the node."),
+    "waited_for_network": _fixed("Fetch once and keep a copy near, or fetch several at once."),
+    "idle": _fixed("Find what it waits for; until then its cores could serve other tasks."),
+    "waited_for_core": _less_at_once,
+    "short_helpers": _fixed("Do the loop in one program."),
+    "memory_unused": _less_memory,
+    "memory_tight": _more_memory,
+    "cpu_unattributed": _fixed("`tracer-hooks doctor` says which setting would name them."),
+    "host_against_tasks": _look_at_tasks,
 }

@@ -8,11 +8,19 @@ from rich.text import Text
 
 from tracer_hooks.analysis.tables import records
 from tracer_hooks.report.brief import summary_lines
-from tracer_hooks.report.headline import facts, lower_bound, outcome, title
+from tracer_hooks.report.headline import (
+    NETWORK,
+    facts,
+    lower_bound,
+    network_of,
+    outcome,
+    processes,
+    title,
+)
 from tracer_hooks.report.layout import INDENT, MIN_WIDTH, Column, Page
 from tracer_hooks.report.palette import STATUS_STYLES
 from tracer_hooks.report.provenance import how_we_know
-from tracer_hooks.report.sentences import sentence
+from tracer_hooks.report.sentences import advice, sentence
 from tracer_hooks.report.text import fit
 from tracer_hooks.report.units import (
     UNKNOWN,
@@ -47,11 +55,11 @@ def render(report: RunReport, *, color: bool = False, width: int = 100) -> str:
     page = Page(max(MIN_WIDTH, min(width, _MAX_WIDTH)))
     _headline(page, report)
     if report.totals["count"]:
+        _findings(page, report)
         where_time_went(page, report)
         _steps(page, report)
         _tasks(page, report)
         _tools(page, report)
-        _findings(page, report)
     _how_we_know(page, report)
     return page.render(color=color)
 
@@ -104,6 +112,7 @@ def _steps(page: Page, report: RunReport) -> None:
         Column("peak memory", rank=2),
         Column("read", rank=4),
         Column("written", rank=4),
+        *(Column(title, rank=5) for title in NETWORK),
     ]
     rows: list[list[Cell]] = [
         [
@@ -117,6 +126,7 @@ def _steps(page: Page, report: RunReport) -> None:
             _of(size(row["memory_peak_bytes"]), size(row["memory_requested_bytes"])),
             size(row["disk_read_bytes"]),
             size(row["disk_write_bytes"]),
+            *network_of(row),
         ]
         for row in records(report.steps.head(MAX_STEPS))
     ]
@@ -136,6 +146,7 @@ def _tasks(page: Page, report: RunReport) -> None:
         Column("peak", rank=1),
         Column("read", rank=3),
         Column("written", rank=3),
+        *(Column(title, rank=5) for title in NETWORK),
         Column("processes", rank=2),
     ]
     rows: list[list[Cell]] = [
@@ -149,7 +160,8 @@ def _tasks(page: Page, report: RunReport) -> None:
             size(row["memory_peak_bytes"]),
             size(row["disk_read_bytes"]),
             size(row["disk_write_bytes"]),
-            count(row["process_count"]),
+            *network_of(row),
+            processes(row),
         ]
         for row in records(report.by_task.head(MAX_TASKS))
     ]
@@ -199,7 +211,7 @@ def _findings(page: Page, report: RunReport) -> None:
         page.paragraph("Nothing beyond the usual.", style="dim")
     for finding in report.findings[:MAX_FINDINGS]:
         subject, said = sentence(finding)
-        page.paragraph(said, bold=subject, bullet="•")
+        page.paragraph(f"{said} {advice(finding)}", bold=subject, bullet="•")
     _more(page, len(report.findings) - MAX_FINDINGS, "finding")
 
 
