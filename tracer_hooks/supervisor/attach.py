@@ -169,7 +169,10 @@ def attach(options: Options) -> int:
         pidfd = -1
     options.command = proc.command_line(options.pid)
     events, refusal = _open_events(options)
-    record = Record(options, options.pid, wall_start, started, totals, events)
+    from tracer_hooks.supervisor.taskstats_permitted import open_exits
+
+    exits, refusal = open_exits(options.capture, refusal)
+    record = Record(options, options.pid, wall_start, started, totals, events, exits)
     if refusal:
         record.degraded("capture", refusal)
     record.tick(time.monotonic(), 0)

@@ -73,9 +73,7 @@ def run(options: Options) -> int:
     return shell_status(status)
 
 
-def _open_events(
-    options: Options, pid: int, go_write: int
-) -> "tuple[PerfEvents | None, str]":
+def _open_events(options: Options, pid: int, go_write: int) -> "tuple[PerfEvents | None, str]":
     """Open perf events on the command and let it exec, whatever comes; or why there are none."""
     if options.capture == "taskstats":
         return None, ""
@@ -90,36 +88,19 @@ def _open_events(
         posix.close(go_write)
 
 
-def _open_exits(
-    options: Options, go_write: int, refusal: str
-) -> "tuple[ExitMessages | None, str]":
+def _open_exits(options: Options, go_write: int, refusal: str) -> "tuple[ExitMessages | None, str]":
     """Listen to the kernel's exit records where that is permitted and wanted.
 
     Alone, before the command may exec; beside perf, which sees the first processes, after it.
     """
-    alone = options.capture == "taskstats"
     try:
-        if not alone and (options.capture != "auto" or not _is_net_admin()):
-            return None, refusal
-        from tracer_hooks.supervisor.taskstats_open import ExitMessages
+        from tracer_hooks.supervisor.taskstats_permitted import open_exits
 
-        return ExitMessages(), refusal
-    except Exception as error:
-        return None, (str(error) or type(error).__name__) if alone else refusal
+        return open_exits(options.capture, refusal)
     finally:
-        if alone:
+        if options.capture == "taskstats":
             posix.write(go_write, b"g")
             posix.close(go_write)
-
-
-def _is_net_admin() -> bool:
-    """Whether this process has CAP_NET_ADMIN, without which it is not worth trying."""
-    try:
-        with open("/proc/self/status", "rb", buffering=0) as file:
-            _, _, rest = file.read(4096).partition(b"\nCapEff:")
-        return bool(int(rest.split(None, 1)[0], 16) >> 12 & 1)
-    except (OSError, ValueError, IndexError):
-        return False
 
 
 def _ended(pid: int) -> float:

@@ -25,12 +25,14 @@ from tracer_hooks.supervisor.taskstats_record import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tracer_hooks.supervisor.observer import Observer
+    from tracer_hooks.supervisor.procfs import Stat
 
 _DRAIN_S = 0.05
 _IDLE_DRAIN_S = 0.2
 _MOST_A_DRAIN = 20_000
 _CLOCKS_DIFFER_S = 0.03  # /proc tells a beginning in ticks
 _MOST_WAITING = 50_000
+_REMEMBERED_S = 2.0  # exiting takes this long at most, once the record was made
 _PATIENCE_S = 15.0  # a record waits so long for the image that a perf reading will bring
 # What the kernel spends on a process after its record (unmapping and the like), at most.
 _EXIT_COSTS_AT_MOST_S = 0.0005
@@ -75,14 +77,17 @@ class Ended:
         self.high_water_bytes = max(self.high_water_bytes, record.high_water_bytes)
         self.lived_s = max(self.lived_s, record.process_lived_s)
 
+    def began_about(self, when: float, latest: "float | None" = None) -> bool:
+        """Whether a process with this pid that began at `when` can be this one."""
+        early = self.drained[0] - self.lived_s
+        late = self.drained[1] - self.lived_s if latest is None else latest
+        return early - _CLOCKS_DIFFER_S <= when <= late + _CLOCKS_DIFFER_S
+
     def is_of(self, image: Image) -> bool:
         """Whether an image with this pid was the last of this process, going by its beginning."""
-        early, late = self.drained
         if image.replaced:
             return False
-        if image.exec_of is None:
-            late -= self.lived_s
-        return early - self.lived_s - _CLOCKS_DIFFER_S <= image.born <= late + _CLOCKS_DIFFER_S
+        return self.began_about(image.born, None if image.exec_of is None else self.drained[1])
 
 
 class TaskstatsSource(Source):
@@ -90,14 +95,22 @@ class TaskstatsSource(Source):
 
     name = "taskstats"
 
-    def __init__(self, messages: ExitMessages, observer: "Observer", whole: bool) -> None:
+    def __init__(
+        self, messages: ExitMessages, observer: "Observer", main: int, whole: bool
+    ) -> None:
+        """`main` is the pid of the task's first process; `whole`: we reap the tree's orphans."""
         self._messages = messages
         self._observer = observer
         self._tree = observer.tree
-        self._owner = Owner(observer.proc, observer.tree, whole)
+        self._owner = Owner(observer.proc, observer.tree, main, whole)
         self._filter = Filter(messages, self._owner, observer)
         self._programs = Programs()
+        self._main = main
         self._whole = whole
+        self._tree.exits = self
+        self._accounted = {}  # type: dict[int, Ended]  # ended of late, and the tree saw nothing
+        self._accounted_before = {}  # type: dict[int, Ended]
+        self._turned = observer.started
         self._parts = {}  # type: dict[int, Ended]  # of processes some of whose threads live
         self._waiting = {}  # type: dict[int, Ended]  # their image is yet to come
         self._unplaced = []  # type: list[ExitRecord]
@@ -148,13 +161,29 @@ class TaskstatsSource(Source):
             columns["process_count_source"] = "taskstats"
         return columns
 
+    # asked by the tree
+
+    def has_ended(self, pid: int, stat: "Stat") -> bool:
+        """Whether a process that the tree finds has ended, or nearly, and its record serves."""
+        if pid == self._main:
+            return False
+        if stat.state in b"ZX":
+            return True
+        ended = self._accounted.get(pid) or self._accounted_before.get(pid)
+        return ended is not None and ended.began_about(self._tree.begin_of(stat))
+
     # taking records
 
     def _drain(self, now: float) -> None:
         if self._filter.paused(now):
             self._next = now + _IDLE_DRAIN_S
             return
+        if now - self._turned > _REMEMBERED_S:
+            self._accounted_before, self._accounted = self._accounted, {}
+            self._turned = now
+        begun = time.monotonic()
         messages = self._messages.take(_MOST_A_DRAIN)
+        late = time.monotonic()  # later than `now`, which is when this pass began
         at = self._messages.stats_place
         records = self._unplaced
         again = len(records)
@@ -172,14 +201,14 @@ class TaskstatsSource(Source):
             if verdict:
                 ours += 1
                 share = (place + 1) / len(records)
-                self._take(record, self._drained, now, share)
+                self._take(record, self._drained, late, share)
             elif verdict is None and place >= again:
                 self._unplaced.append(record)
             elif verdict is None:
                 self._lost_records += not self._filter.active
         self._reserved.clear()
         self._filter.update(len(records) - ours, now)
-        self._drained = now
+        self._drained = begun
         self._next = now + (_DRAIN_S if records else _IDLE_DRAIN_S)
         if at and not self._told_threads and self._messages.version < VERSION_WITH_GROUPS:
             self._told_threads = True
@@ -208,8 +237,7 @@ class TaskstatsSource(Source):
 
     def _expects(self, ended: Ended) -> bool:
         """Whether the tree, or perf, has or will have an image of this process."""
-        process = self._tree.live.get(ended.pid)
-        if process is not None:
+        if ended.pid in self._tree.live or ended.pid == self._main:
             return True
         image = self._fresh_pids.get(ended.pid)
         return self._with_perf() or (image is not None and ended.is_of(image))
@@ -227,18 +255,26 @@ class TaskstatsSource(Source):
         self._looked = len(self._list)
         if not self._waiting:
             return
+        told_s = self._tree.own_cpu_s() + sum([image.cpu_s for image, _ in self._unpaid])
+        room_s = max(0.0, self._observer.cpu_now_s() - told_s)
         for image in fresh:
             ended = self._waiting.get(image.pid)
-            if ended is not None and ended.is_of(image):
+            if ended is None or image.replaced:
+                continue
+            if image.pid == self._main or ended.is_of(image):
                 del self._waiting[image.pid]
-                self._correct(image, ended)
+                room_s -= self._correct(image, ended, room_s)
         for pid, ended in list(self._waiting.items()):
             if now - ended.drained[1] > _PATIENCE_S and pid not in self._tree.live:
                 del self._waiting[pid]
                 self._never_seen(ended)
 
-    def _correct(self, image: Image, ended: Ended) -> None:
-        """The tree's figures end with its last look; the record's are final."""
+    def _correct(self, image: Image, ended: Ended, room_s: float) -> float:
+        """The tree's figures end with its last look; the record's are final.
+
+        Returns the CPU seconds added beyond what the kernel's counter had: of the tree's total,
+        `room_s` are unaccounted for.
+        """
         tree = self._tree
         if image.forked and not ended.forked and not image.written:
             image.forked = False  # it was seen between fork and exec
@@ -251,7 +287,9 @@ class TaskstatsSource(Source):
             seen_s, counted_s = 0.0, image.cpu_s
         else:
             counted_s = seen_s
-        total_s = max(seen_s, ended.cpu_s)
+        least_s = max(seen_s, ended.least_s)
+        guessed_s = min(room_s, max(0.0, ended.cpu_s - least_s))
+        total_s = least_s + guessed_s
         more_s = total_s - counted_s
         tree.ended_cpu_s += more_s
         image.cpu_s = max(0.0, image.cpu_s + more_s)
@@ -264,21 +302,24 @@ class TaskstatsSource(Source):
         if image.cpu_src != "switches":
             image.cpu_src = "taskstats"
         self._put(image, ended)
+        return max(0.0, more_s)
 
     def _never_seen(
         self, ended: Ended, at: "float | None" = None, image: "Image | None" = None
     ) -> None:
         """A process that nobody looked at while it lived."""
         tree = self._tree
+        self._accounted[ended.pid] = ended
         at = ended.drained[1] if at is None else at
         image = image or tree.new_image(ended.pid, ended.ppid, 0.0)
         image.born, image.ended, image.ppid = at - ended.lived_s, at, ended.ppid
         image.src, image.argv_src, image.cpu_src = "taskstats", "comm", "taskstats"
         image.comm, image.forked = ended.comm, ended.forked
+        image.exe = self._programs.path(ended)
         parent = tree.live.get(ended.ppid)
         if parent is not None:
             image.parent_id = parent.image.id
-            if ended.forked:
+            if ended.forked and image.exe in (None, parent.image.exe):
                 image.exe, image.argv = parent.image.exe, parent.image.argv
                 image.argv_src = parent.image.argv_src
         elif self._owner.ends_now(ended.ppid):
@@ -286,8 +327,6 @@ class TaskstatsSource(Source):
             if owner is None:
                 owner = self._reserved[ended.ppid] = tree.new_image(ended.ppid, 0, 0.0)
             image.parent_id = owner.id
-        if image.exe is None:
-            image.exe = self._programs.path(ended)
         image.cpu_s = ended.cpu_s
         ticked = ended.user_s + ended.system_s
         image.user_s = image.cpu_s * ended.user_s / ticked if ticked > 0 else None

@@ -75,6 +75,10 @@ class ExitMessages:
             return False
         return True
 
+    def close(self) -> None:
+        """Listen no more."""
+        self._socket.close()
+
     def pause(self) -> None:
         """Listen no more, for now; what waits is dropped."""
         self._socket.close()

@@ -18,28 +18,33 @@ if TYPE_CHECKING:
 # A verdict on a living process is asked for again after this long: its pid may be another's.
 _VALID_S = 1.0
 _DEEPEST = 200
+# Between its record and handing on its children a process may be kept from the CPU.
+_GOING_S = 2.0
 _MOST_REMEMBERED = 20_000
 # A parent that this many of others' records came from in a second is worth a filter.
 _BUSY_PARENT = 10
 
 
 class Owner:
-    """Answers for one tree. `whole` is whether orphans of the tree come to this process."""
+    """Answers for the tree of process `main`; `whole`: its orphans come to this process."""
 
-    def __init__(self, proc: Proc, tree: "Tree", whole: bool) -> None:
+    def __init__(self, proc: Proc, tree: "Tree", main: int, whole: bool) -> None:
         self._proc = proc
         self._tree = tree
+        self._main = main
         self._me = posix.getpid() if whole else 0
         self._living = {}  # type: dict[int, tuple[bool, float]]
         self._gone = {}  # type: dict[int, bool]  # who ended of late
         self._gone_before = {}  # type: dict[int, bool]
         self._ends = {}  # type: dict[int, ExitRecord]  # processes that end in this batch
         self._counts = {}  # type: dict[int, int]  # others' records, by their parent
-        self._counted_since = 0.0
+        self._counted_since = self._turned = 0.0
 
     def begin(self, records: "list[ExitRecord]", now: float) -> None:
         """A batch of records is about to be asked for, in order."""
-        self._gone_before, self._gone = self._gone, {}
+        if now - self._turned > _GOING_S:
+            self._gone_before, self._gone = self._gone, {}
+            self._turned = now
         self._ends = {record.process: record for record in records if record.ends_process}
         if len(self._living) > _MOST_REMEMBERED:
             self._living.clear()
@@ -52,7 +57,7 @@ class Owner:
         pid = record.process
         if pid in self._tree.excluded:
             ours = False  # type: bool | None
-        elif pid in self._tree.live and pid not in self._gone:
+        elif pid == self._main or (pid in self._tree.live and pid not in self._gone):
             ours = True
         else:
             ours = self._owns(record.ppid, now, 0)
@@ -80,7 +85,7 @@ class Owner:
 
     def _owns(self, pid: int, now: float, depth: int) -> "bool | None":
         """Whether process `pid`, alive when the record at hand was made, is of the tree."""
-        if pid == self._me:
+        if pid in (self._me, self._main):
             return True
         if pid <= 1 or pid in self._tree.excluded:
             return False
@@ -96,12 +101,9 @@ class Owner:
         end = self._ends.get(pid)
         if end is not None:  # it ends later in this batch
             return self._owns(end.ppid, now, depth + 1)
-        gone = self._gone.get(pid, self._gone_before.get(pid))
-        if gone is not None:  # it was on its way out, and its children not handed on yet
-            return gone
         stat = self._proc.stat(pid)
-        if stat is None:
-            return None
+        if stat is None:  # it was on its way out, and its children not handed on yet
+            return self._gone.get(pid, self._gone_before.get(pid))
         ours = self._owns(stat.ppid, now, depth + 1)
         if ours is not None:
             self._living[pid] = (ours, now + _VALID_S)

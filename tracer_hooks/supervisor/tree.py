@@ -16,6 +16,7 @@ from tracer_hooks.supervisor.waits import WaitReader
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tracer_hooks.supervisor.perf import PerfSource
+    from tracer_hooks.supervisor.taskstats import TaskstatsSource
 
 # A fork that execs within this time is one process, not a worker and a program.
 FORK_THEN_EXEC_S = 0.25
@@ -43,6 +44,7 @@ class Tree:
         self.before_s = 0.0  # CPU that it had used
         self.not_yet_stack = 0  # a process with this stack is ours still, it has yet to exec
         self.lifecycle: PerfSource | None = None  # knows forks, execs and exits
+        self.exits: TaskstatsSource | None = None  # knows what has ended
         self.on_end = None  # type: object  # called with each process that ended
         # CPU that processes may have used between our last look at them and their end
         self.last_slices_s = 0.0
@@ -134,6 +136,10 @@ class Tree:
         self.ended.append(image)
 
     # one process
+
+    def begin_of(self, stat: Stat) -> float:
+        """When a process was forked, to the tick."""
+        return stat.start_ticks / TICKS_PER_SECOND + self._boot_offset_s
 
     def _ran(self, process: Process) -> "list[int] | None":
         """The threads that ran since the last pass; None if the process has ended."""
@@ -227,10 +233,11 @@ class Tree:
         stat = self.proc.stat(pid)
         if stat is None or (stat.start_stack and stat.start_stack == self.not_yet_stack):
             return None
-        if self.lifecycle is not None and self.lifecycle.has_ended(pid, stat):
+        knower = self.lifecycle or self.exits
+        if knower is not None and knower.has_ended(pid, stat):
             return None
         parent = parent or self.live.get(stat.ppid)
-        born = min(now, stat.start_ticks / TICKS_PER_SECOND + self._boot_offset_s)
+        born = min(now, self.begin_of(stat))
         image = None if self.lifecycle is None else self.lifecycle.image_of(pid)
         if image is None:
             image = self.new_image(pid, stat.ppid, born)
@@ -255,8 +262,9 @@ class Tree:
         process.start_stack = stat.start_stack
         if self.lifecycle is not None:
             return  # it tells of the exec itself, at its time
-        if old.forked and not old.written and now - old.born < FORK_THEN_EXEC_S:
-            image = old  # nobody was told of the fork yet
+        begun = old.forked or old.comm == stat.comm.decode("utf-8", "surrogateescape")
+        if begun and not old.written and now - old.born < FORK_THEN_EXEC_S:
+            image = old  # nobody was told of the fork yet, or it was met in the midst of its exec
             image.forked = False
             image.memory_peak_bytes = None
             parent_id = old.parent_id

@@ -1,0 +1,406 @@
+"""Exit records: what every process used, however short it lived, against what wait4 says."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import struct
+import subprocess
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.supervisor.harness import PYTHON, Observed, command_for, observe, read_spools
+from tracer_hooks.supervisor.sources import Refused
+from tracer_hooks.supervisor.taskstats_open import ExitMessages
+from tracer_hooks.supervisor.taskstats_record import ExitRecord, find
+
+
+@pytest.fixture
+def messages() -> Any:
+    """An open socket; the test is skipped where this user may not have one."""
+    try:
+        opened = ExitMessages()
+    except Refused as error:
+        pytest.skip(f"no exit records here: {error}")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def permitted(messages: ExitMessages) -> None:
+    """Only where exit records are permitted."""
+
+
+def by_name(observed: Observed) -> dict[str, dict[str, float]]:
+    """Count, CPU and bytes of what ended, by name; rows and folded groups together."""
+    found: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    groups = {line["n"]: line for line in observed.of_type("fold")}
+    rows = [dict(row, count=1) for row in observed.processes().values()]
+    for row in [*rows, *groups.values()]:
+        for key in ("count", "cpu_s", "disk_write_bytes", "io_write_chars"):
+            found[row["comm"]][key] += row.get(key) or 0
+    return found
+
+
+STORM = """
+import collections, json, os, sys
+counts = json.loads(sys.argv[1])
+spent = collections.Counter()
+left = dict(counts)
+while any(left.values()):
+    for path in left:
+        if left[path]:
+            left[path] -= 1
+            turns = {"alpha": 200, "beta": 600, "gamma_with_a_long_name": 1}
+            turn = turns[os.path.basename(path)]
+            loop = "i=0; while [ $i -lt %d ]; do i=$((i+1)); done" % turn
+            pid = os.posix_spawn(path, [path, "-c", loop], os.environ)
+            _, status, usage = os.wait4(pid, 0)
+            assert status == 0
+            spent[os.path.basename(path)[:15]] += usage.ru_utime + usage.ru_stime
+print(json.dumps(spent))
+"""
+
+
+def storm(folder: Path, **counts: int) -> list[str]:
+    """A command that runs copies of the shell under these names, so many of each."""
+    folder.mkdir(exist_ok=True)
+    paths = {}
+    for name, count in counts.items():
+        shutil.copy(os.path.realpath("/bin/sh"), folder / name)
+        paths[str(folder / name)] = count
+    return [PYTHON, "-I", "-S", "-c", STORM, json.dumps(paths)]
+
+
+@pytest.mark.parametrize("capture", ["taskstats", "auto"])
+def test_every_process_of_a_storm_by_name(tmp_path: Path, permitted: None, capture: str) -> None:
+    command = storm(tmp_path / "bin", alpha=1000, beta=600, gamma_with_a_long_name=400)
+    observed = observe(tmp_path / "s", command, "--capture", capture)
+    told = json.loads(observed.stdout)
+    found = by_name(observed)
+    sealed = observed.sealed
+    counts = {name: found[name]["count"] for name in told}
+    assert counts == {"alpha": 1000, "beta": 600, "gamma_with_a_lo": 400}
+    for name, cpu_s in told.items():
+        assert found[name]["cpu_s"] == pytest.approx(cpu_s, rel=0.1), name
+    named_s = sum(row["cpu_s"] for row in found.values())
+    assert named_s + sealed["cpu_unattributed_s"] == pytest.approx(sealed["cpu_s"], rel=0.01)
+    assert sealed["process_count"] == 2001
+    assert not sealed.get("events_lost")
+    card = observed.lines[0]
+    if capture == "taskstats":
+        assert card["capture"] == sealed["process_count_source"] == "taskstats"
+    else:
+        assert "taskstats" in card["capture"].split("+")
+    (delays,) = [line["detail"] for line in observed.of_type("e") if line["kind"] == "delays"]
+    assert delays["processes"] == 2001
+    assert delays["cpu_s"] > 0
+
+
+def test_program_found_by_its_inode(tmp_path: Path, permitted: None) -> None:
+    shutil.copy("/bin/true", tmp_path / "a-name-longer-than-fifteen")
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    command = ["sh", "-c", "for i in 1 2 3 4 5; do a-name-longer-than-fifteen; done; sleep 0.05"]
+    observed = observe(
+        tmp_path / "s", command, "--capture", "taskstats", env={**os.environ, "PATH": path}
+    )
+    rows = [row for row in observed.processes().values() if row["comm"] == "a-name-longer-t"]
+    assert len(rows) == 5
+    assert {row["exe"] for row in rows} == {str(tmp_path / "a-name-longer-than-fifteen")}
+
+
+@pytest.mark.parametrize("capture", ["taskstats", "auto"])
+def test_bytes_of_short_writers(tmp_path: Path, permitted: None, capture: str) -> None:
+    write = f"dd if=/dev/zero of={tmp_path}/out bs=64k count=16 conv=fsync 2>/dev/null"
+    command = ["sh", "-c", f"for i in $(seq 20); do {write}; done; true"]
+    observed = observe(tmp_path / "s", command, "--capture", capture)
+    found = by_name(observed)["dd"]
+    assert found["count"] == 20
+    assert found["io_write_chars"] == 20 << 20
+    if observed.sealed["disk_write_bytes"] == 0:
+        pytest.skip("the folder for tests is not on a disk")
+    assert found["disk_write_bytes"] == pytest.approx(20 << 20, rel=0.02)
+
+
+@pytest.mark.parametrize("capture", ["taskstats", "auto"])
+def test_how_short_processes_ended(tmp_path: Path, permitted: None, capture: str) -> None:
+    script = (
+        "sh -c 'exit 7'; sh -c 'kill -9 $$'; sh -c 'kill -15 $$'; /bin/true; /bin/false; exit 3"
+    )
+    observed = observe(tmp_path / "s", ["bash", "-c", script], "--capture", capture)
+    assert observed.returncode == 3
+    ends = [
+        (row["comm"], row["exit_code"], row["signal"])
+        for row in observed.processes().values()
+        if row["end"] is not None and not row["forked"]
+    ]
+    right = [("bash", 3, None), ("false", 1, None), ("sh", 7, None), ("sh", None, 9)]
+    assert sorted(ends, key=str) == sorted([*right, ("sh", None, 15), ("true", 0, None)], key=str)
+
+
+THREADS = """
+import os, resource, threading, time
+def burn():
+    os.write(out, b"x" * 10240)
+    while time.thread_time() < 0.02: pass
+out = os.open(os.devnull, os.O_WRONLY)
+block = bytearray(60 << 20)
+threads = [threading.Thread(target=burn) for _ in range(5)]
+[t.start() for t in threads]; [t.join() for t in threads]
+used = resource.getrusage(resource.RUSAGE_SELF)
+os.write(1, b"%f\\n" % (used.ru_utime + used.ru_stime))
+os._exit(9)
+"""
+
+
+def test_threads_are_one_process(tmp_path: Path, permitted: None) -> None:
+    script = tmp_path / "threads.py"
+    script.write_text(THREADS)
+    command = ["sh", "-c", f"for i in 1 2 3; do {PYTHON} -I -S {script}; done; true"]
+    observed = observe(tmp_path / "s", command, "--capture", "taskstats")
+    told = [float(word) for word in observed.stdout.split()]
+    rows = [row for row in observed.processes().values() if row["comm"].startswith("python")]
+    assert len(rows) == len(told) == 3
+    assert observed.sealed["process_count"] == 4
+    for row, cpu_s in zip(sorted(rows, key=lambda row: row["start"]), told, strict=True):
+        assert row["cpu_s"] == pytest.approx(cpu_s, rel=0.1)
+        assert row["exit_code"] == 9
+        assert row["io_write_chars"] == 5 * 10240  # whole KiB of each thread
+        assert 60 << 20 < row["memory_peak_bytes"] < 90 << 20
+
+
+def test_orphans_and_their_parents(tmp_path: Path, permitted: None) -> None:
+    script = "for i in $(seq 10); do (setsid sh -c 'sleep 0.02; /bin/true; :' &) ; done; sleep 0.5"
+    observed = observe(tmp_path / "s", ["bash", "-c", script], "--capture", "taskstats")
+    found = by_name(observed)
+    assert found["true"]["count"] == 10
+    assert found["sleep"]["count"] == 11
+    rows = observed.processes()
+    parents = [rows.get(row["parent"]) for row in rows.values() if row["comm"] == "true"]
+    assert any(parent is not None and parent["comm"] == "sh" for parent in parents)
+
+
+def test_two_tasks_at_once_are_not_confused(tmp_path: Path, permitted: None) -> None:
+    first = storm(tmp_path / "a", alpha=300, beta=100)
+    second = storm(tmp_path / "b", beta=300, gamma_with_a_long_name=100)
+    store = tmp_path / "s"
+    running = [
+        subprocess.Popen(
+            command_for(store, command, "--capture", "taskstats", task=task),
+            stdout=subprocess.DEVNULL,
+        )
+        for task, command in (("one", first), ("two", second))
+    ]
+    assert [process.wait(timeout=60) for process in running] == [0, 0]
+    counts = {}
+    for task in ("one", "two"):
+        (lines,) = read_spools(store, task)
+        observed = Observed(0, b"", b"", lines)
+        counts[task] = {name: row["count"] for name, row in by_name(observed).items()}
+        assert observed.sealed["process_count"] == 401
+        assert observed.sealed["process_count_source"] == "taskstats"
+    name = Path(PYTHON).name[:15]
+    assert counts["one"] == {name: 1, "alpha": 300, "beta": 100}
+    assert counts["two"] == {name: 1, "beta": 300, "gamma_with_a_lo": 100}
+
+
+def test_attached_to_a_running_process(tmp_path: Path, permitted: None) -> None:
+    program = "import subprocess\nfor _ in range(20): subprocess.run(['/bin/true'])\ninput()"
+    target = subprocess.Popen(
+        [PYTHON, "-I", "-c", "input()\n" + program], stdin=subprocess.PIPE, text=True
+    )
+    assert target.stdin is not None
+    head = command_for(tmp_path, [], "--capture", "taskstats", "--pid", str(target.pid))
+    head[head.index("run", 4)] = "attach"
+    monitor = subprocess.Popen([*head[:-1], "--ready-fd", "1"], stdout=subprocess.PIPE)
+    assert monitor.stdout is not None
+    assert monitor.stdout.readline() == b"ready\n"
+    target.communicate("\n\n", timeout=30)
+    assert monitor.wait(timeout=30) == 0
+    (lines,) = read_spools(tmp_path)
+    found = by_name(Observed(0, b"", b"", lines))
+    assert found["true"]["count"] == 20
+
+
+# the socket
+
+
+def ended(messages: ExitMessages, *names: str) -> dict[str, list[ExitRecord]]:
+    found: dict[str, list[ExitRecord]] = {name: [] for name in names}
+    for data in messages.take(100_000):
+        place = find(data)
+        record = ExitRecord(data, place, len(data) - place)
+        if record.comm in found:
+            found[record.comm].append(record)
+    return found
+
+
+def test_the_filter_drops_children_of_the_blocked_alone(
+    tmp_path: Path, messages: ExitMessages
+) -> None:
+    for name in ("th-direct", "th-indirect"):
+        shutil.copy("/bin/true", tmp_path / name)
+    command = f"{tmp_path}/th-indirect; :"
+    subprocess.run([str(tmp_path / "th-direct")], check=True)
+    assert len(ended(messages, "th-direct")["th-direct"]) == 1
+    blocked = [1, os.getpid(), *range(40_000_000, 40_000_058)]
+    for parents, direct in ((blocked, 0), ([], 1), (blocked[:1], 1), (blocked[1:2], 0)):
+        assert messages.block(parents)
+        subprocess.run([str(tmp_path / "th-direct")], check=True)
+        subprocess.run(["sh", "-c", command], check=True)
+        found = ended(messages, "th-direct", "th-indirect")
+        assert (len(found["th-direct"]), len(found["th-indirect"])) == (direct, 1)
+
+
+def test_a_buffer_that_overflows_is_counted(messages: ExitMessages) -> None:
+    messages._socket.setsockopt(1, 8, 4096)
+    for _ in range(50):
+        subprocess.run(["/bin/true"], check=True)
+    taken = len(messages.take(1000))
+    assert messages.lost >= 50 - taken > 0
+
+
+def test_lost_records_are_said_to_be_lost(tmp_path: Path, permitted: None) -> None:
+    tiny = tmp_path / "tiny.py"
+    root = Path(__file__).parents[2]
+    tiny.write_text(
+        f"import sys; sys.path.insert(0, {str(root)!r})\n"
+        "from tracer_hooks.supervisor import entry, taskstats, taskstats_open\n"
+        "taskstats_open._RECEIVE_BUFFER_BYTES = 2304\n"
+        "taskstats._DRAIN_S = taskstats._IDLE_DRAIN_S = 5.0\n"
+        "entry.main(sys.argv[1:])\n"
+    )
+    command = storm(tmp_path / "bin", alpha=300)
+    head = command_for(tmp_path / "s", command, "--capture", "taskstats")
+    subprocess.run([PYTHON, "-I", "-S", str(tiny), *head[4:]], check=True, timeout=60)
+    (lines,) = read_spools(tmp_path / "s")
+    sealed = lines[-1]
+    assert sealed["events_lost"] > 0
+    assert sealed["process_count_source"] == "estimated"
+
+
+def test_without_the_capability_it_is_polling_and_said(tmp_path: Path) -> None:
+    if os.geteuid():
+        prefix = []
+    elif shutil.which("setpriv"):
+        prefix = ["setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin"]
+    else:
+        pytest.skip("no setpriv to drop CAP_NET_ADMIN with")
+    head = command_for(tmp_path, ["/bin/true"], "--capture", "taskstats")
+    subprocess.run([*prefix, *head], check=True, timeout=60)
+    (lines,) = read_spools(tmp_path)
+    assert lines[0]["capture"] == "poll"
+    (event,) = [line["detail"] for line in lines if line["t"] == "e"]
+    assert "CAP_NET_ADMIN" in event["why"] or "taskstats" in event["why"]
+
+
+# the record, as each version of the kernel writes it
+
+_DELAYS = ("cpu", "blkio", "swapin")
+_MIDDLE = [
+    "etime", "utime", "stime", "minflt", "majflt", "coremem", "virtmem", "hiwater_rss",
+    "hiwater_vm", "read_char", "write_char", "read_syscalls", "write_syscalls", "read_bytes",
+    "write_bytes", "cancelled", "nvcsw", "nivcsw", "utimescaled", "stimescaled", "scaled",
+]  # fmt: skip
+
+
+def layout(version: int, value: dict[str, int]) -> bytes:
+    """A record as <linux/taskstats.h> of that version lays it out."""
+    extremes = (7, 3) if version == 15 else ()
+
+    def delay(name: str) -> bytes:
+        words = (1, value[name], *extremes)
+        return struct.pack(f"{len(words)}Q", *words)
+
+    out = struct.pack("H2xIBB6x", version, value["exitcode"], value["flag"], 0)
+    out += b"".join(delay(name) for name in _DELAYS)
+    out += struct.pack("2Q", 11, value["virtual"]) + b"a name".ljust(32, b"\0")
+    out += struct.pack("8x5I4x", 0, 0, value["pid"], value["ppid"], 0)
+    out += struct.pack(f"{len(_MIDDLE)}Q", *[value[name] for name in _MIDDLE])
+    out += delay("freepages")
+    if version >= 9:
+        out += delay("thrashing")
+    if version >= 10:
+        out += struct.pack("Q", 1)
+    if version >= 11:
+        out += delay("compact")
+    if version >= 12:
+        out += struct.pack("I4x3Q", value["tgid"], value["tgetime"], value["dev"], value["inode"])
+    if version >= 13:
+        out += delay("wpcopy")
+    if version >= 14:
+        out += delay("irq")
+    if version >= 16:
+        out += struct.pack("16Q", *range(16))
+    return out
+
+
+_NAMES = [
+    "exitcode", "flag", *_DELAYS, "virtual", "pid", "ppid", *_MIDDLE, "freepages", "thrashing",
+    "compact", "tgid", "tgetime", "dev", "inode", "wpcopy", "irq",
+]  # fmt: skip
+_SMALL = {"exitcode", "pid", "ppid", "tgid"}
+
+
+@given(
+    version=st.integers(8, 16),
+    seed=st.lists(st.integers(1, 2**31 - 1), min_size=len(_NAMES), max_size=len(_NAMES)),
+    padded=st.booleans(),
+)
+def test_every_version_of_the_record(version: int, seed: list[int], padded: bool) -> None:
+    value = dict(zip(_NAMES, seed, strict=True))
+    value["flag"] %= 256
+    body = layout(version, value)
+    stats = struct.pack("HH", 4 + len(body), 3) + body
+    pid = struct.pack("HHI", 8, 1, value["pid"])
+    padding = struct.pack("HH", 4, 6) if padded else b""
+    inner = pid + padding + stats
+    aggregate = struct.pack("HH", 4 + len(inner), 4) + inner
+    data = struct.pack("IHHII", 20 + len(aggregate), 31, 0, 0, 0) + b"\1\1\0\0" + aggregate
+    place = find(data)
+    assert data[place:] == body
+    record = ExitRecord(data, place, len(data) - place)
+    assert (record.version, record.status, record.flags) == (
+        version, value["exitcode"], value["flag"],
+    )  # fmt: skip
+    assert (record.pid, record.ppid, record.comm) == (value["pid"], value["ppid"], "a name")
+    assert record.high_water_bytes == value["hiwater_rss"] * 1024
+    assert (record.io_read_chars, record.io_write_chars) == (
+        value["read_char"], value["write_char"],
+    )  # fmt: skip
+    assert (record.disk_read_bytes, record.disk_write_bytes) == (
+        value["read_bytes"], value["write_bytes"],
+    )  # fmt: skip
+    assert record.ran_s == value["virtual"] / 1e9
+    assert record.lived_s == value["etime"] / 1e6
+    assert record.slept == value["nvcsw"]
+    delays = {
+        "cpu": record.cpu_delay_s, "blkio": record.disk_delay_s, "swapin": record.swap_delay_s,
+        "freepages": record.reclaim_delay_s,
+        "thrashing": record.thrashing_delay_s if version >= 9 else None,
+        "compact": record.compact_delay_s if version >= 11 else None,
+        "wpcopy": record.wpcopy_delay_s if version >= 13 else None,
+    }  # fmt: skip
+    for name, seconds in delays.items():
+        assert seconds is None or seconds == value[name] / 1e9, name
+    assert record.tgid == (value["tgid"] if version >= 12 else None)
+    assert record.exe == ((value["dev"], value["inode"]) if version >= 12 else None)
+
+
+def test_what_never_slept_was_on_a_cpu_when_it_did_not_wait_for_one(
+    tmp_path: Path, messages: ExitMessages
+) -> None:
+    shutil.copy(os.path.realpath("/bin/sh"), tmp_path / "th-busy")
+    pid = os.posix_spawn(tmp_path / "th-busy", ["th-busy", "-c", ":"], os.environ)
+    _, _, usage = os.wait4(pid, 0)
+    (record,) = ended(messages, "th-busy")["th-busy"]
+    cpu_s = usage.ru_utime + usage.ru_stime
+    if record.slept:
+        pytest.skip("it had to wait for the disk")
+    assert record.cpu_s == pytest.approx(cpu_s, rel=0.5)
