@@ -89,12 +89,17 @@ def show(title: str, figures: dict[str, dict[str, float]]) -> None:
 
 
 def main(
-    title: str, measure: Callable[[argparse.Namespace, Path], dict[str, Any]], pairs: int
+    title: str,
+    measure: Callable[[argparse.Namespace, Path], dict[str, Any]],
+    pairs: int,
+    more_options: Callable[[argparse.ArgumentParser], None] | None = None,
 ) -> None:
-    """The command line every benchmark shares."""
+    """The command line that every benchmark shares, and `more_options` of its own."""
     parser = argparse.ArgumentParser(description=title)
     parser.add_argument("--pairs", type=int, default=pairs, help="alternating pairs to run")
     parser.add_argument("--json", type=Path, help="write the figures here too")
+    if more_options is not None:
+        more_options(parser)
     arguments = parser.parse_args()
     store = Path(tempfile.mkdtemp(prefix="tracer-bench-"))
     try:
