@@ -141,7 +141,12 @@ def test_helpers_that_nobody_saw_by_name_weigh_by_what_is_left_over() -> None:
 def test_a_bound_without_cpu_behind_it_is_no_habit() -> None:
     """Beside a storm every task's bound is high: the host's fork counter is one for all."""
     assert "short_helpers" not in found(
-        quiet(process_count=9000, short_process_count=8999, process_count_source="estimated")
+        quiet(
+            process_count=9000,
+            short_process_count=8999,
+            process_count_source="estimated",
+            cpu_unattributed_s=0.5,
+        )
     )
 
 

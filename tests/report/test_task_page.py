@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
 import pytest
-from analysis.synthetic import RUN, process, table, task
+from analysis.synthetic import GIB, MIB, RUN, START, process, table, task
 from rich.cells import cell_len
 
 from report.conftest import HOSTILE
@@ -32,6 +33,112 @@ def test_no_line_leaves_the_page(task_report: TaskReport, width: int) -> None:
     for color in (False, True):
         text = re.sub(r"\x1b\[[0-9;]*m", "", page.render(task_report, color=color, width=width))
         assert max(map(cell_len, text.splitlines())) <= width
+
+
+def told(row: dict[str, Any], *events: tuple[str, dict[str, Any]]) -> str:
+    """The page of a task with these events, its lines' spaces made one."""
+    rows = [
+        {"task_id": "t1", "attempt": 1, "at": START, "kind": kind, "detail": json.dumps(detail),
+         "spool": "t1.1.x"}
+        for kind, detail in events
+    ]  # fmt: skip
+    tables = {"tasks": table("tasks", [row]), "events": table("events", rows)}
+    return " ".join(page.render(summarise_task(tables, RUN, "t1"), width=120).split())
+
+
+FAILED = {"status": "failed", "exit_code": None}
+
+
+def test_a_task_out_of_memory_shows_the_victim_and_the_limit() -> None:
+    text = told(
+        task(**FAILED, signal=9, failure_cause="oom", memory_requested_bytes=2 * GIB),
+        ("limit", {"memory_bytes": GIB, "cpus": 1.5, "own": True}),
+        ("oom", {"own": True, "pid": 77, "comm": "sort", "memory_peak_bytes": 900 * MIB}),
+        ("failure", {"cause": "oom", "oom_kills": 1, "oom_counters": ["x"], "signal": 9}),
+    )
+    assert "failed after 10.0 s, out of memory, SIGKILL" in text
+    assert "Memory ran out: the kernel killed sort (pid 77, peak 900 MiB)" in text
+    assert "asked allowed used" in text
+    assert "memory 2 GiB 1 GiB 800 MiB" in text
+    assert "cores 1.5 0.60" in text
+
+
+def test_a_task_out_of_time_shows_who_ended_it() -> None:
+    shown = {"timeout_by": "timeout", "timeout_pid": 78, "timeout_s": 1.0}
+    text = told(task(**FAILED, failure_cause="timeout"), ("failure", shown))
+    assert "failed after 10.0 s, out of time" in text
+    assert "Its time was up (1.00 s): ended by timeout, pid 78." in text
+
+
+def test_a_signal_shows_its_sender_or_what_it_was_not() -> None:
+    row = task(**FAILED, signal=15, failure_cause="signal")
+    sent = {"signal": 15, "sender_pid": 79, "sender_uid": 1000, "sender": "bash"}
+    text = told(row, ("failure", {"received": [sent]}), ("signal", sent))
+    assert text.count("SIGTERM from bash (pid 79, user 1000)") == 2
+    text = told(row, ("failure", {"signal": 15, "oom_counters": ["x"]}))
+    assert "Who sent SIGTERM is not known: no out-of-memory kill was counted" in text
+    assert "could not be watched" in told(row, ("failure", {"signal": 15}))
+    assert "How it ended" not in told(row)
+
+
+def test_events_read_as_sentences_and_refusals_stand_under_how_we_know() -> None:
+    refused = {"what": "capture", "why": "set kernel.perf_event_paranoid to 2"}
+    text = told(
+        task(tags=[("lane", "3")]),
+        ("throttled", {"seconds": 2.5, "periods": 90, "throttled_periods": 40, "own": True}),
+        ("mark", {"name": "half"}),
+        ("degraded", refused), ("degraded", refused),
+        ("delays", {"cpu_s": 0.1, "disk_s": 3.0, "swap_s": None}),
+        ("network_unattributed", {"rx_bytes": MIB, "tx_bytes": 0}),
+    )  # fmt: skip
+    assert "tags lane=3" in text
+    assert "a CPU quota held it back for 2.50 s, in 40 of 90 periods" in text
+    assert "mark name half" in text
+    assert text.partition("How we know")[2].count("set kernel.perf_event_paranoid to 2.") == 1
+    assert "3.00 s for the disk" in text
+    assert "1.00 MiB in and 0 B out are of no process that was seen." in text
+
+
+def test_network_bytes_are_shown_for_the_task_its_course_and_its_processes() -> None:
+    rows = [process(1, None, "curl", network_rx_bytes=7 * MIB, network_tx_bytes=512)]
+    row = task(network_rx_bytes=9 * MIB, network_tx_bytes=700, network_source="sock_diag+destroy")
+    readings = [
+        {"task_id": "t1", "attempt": 1, "elapsed_s": float(at), "cpu_s": float(at),
+         "network_rx_bytes": at * MIB, "network_tx_bytes": at, "spool": "t1.1.x"}
+        for at in range(10)
+    ]  # fmt: skip
+    tables = {
+        "tasks": table("tasks", [row]),
+        "processes": table("processes", rows),
+        "readings": table("readings", readings),
+    }
+    text = " ".join(page.render(summarise_task(tables, RUN, "t1"), width=120).split())
+    assert "received 9.00 MiB only TCP: no UDP sent 700 B" in text
+    assert "network by sock_diag+destroy" in text
+    assert "max 1.00 MiB/s" in text
+    assert "peak received sent" in text
+    assert "7.00 MiB 512 B" in text
+
+
+def test_a_bound_on_processes_is_said_to_be_one() -> None:
+    text = told(task(process_count=90, short_process_count=80, process_count_source="estimated"))
+    assert "processes at most 90 at most 80 shorter than one polling interval" in text
+
+
+BROKEN: list[Any] = [
+    {"oom_kills": "x", "received": 3}, {"received": [{}]}, {"timeout_s": "\x1b[31m"}, [], "x",
+    {"cpus": "many", "memory_bytes": None}, {"signal": "\x1b]0;x\x07", "sender_pid": "\n"},
+    {"seconds": None}, {"rx_bytes": "1"}, {"what": {}, "why": ["\x1b"]}, {"comm": 3, "own": 1},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("detail", BROKEN, ids=range(len(BROKEN)))
+def test_details_of_another_version_break_no_page(detail: Any) -> None:
+    kinds = ["failure", "oom", "signal", "limit", "throttled", "delays", "degraded", "pressure",
+             "network_unattributed", "container"]  # fmt: skip
+    row = task(**FAILED, signal=9, failure_cause="timeout")
+    text = told(row, *((kind, detail) for kind in kinds))
+    assert not re.search(r"[\x00-\x1f\x7f-\x9f]", text)
 
 
 def hostile_task(name: str) -> TaskReport:

@@ -145,6 +145,8 @@ def process_groups(processes: ir.Table) -> pd.DataFrame:
         memory_peak_bytes=group.memory_peak_bytes.max(),
         disk_read_bytes=group.disk_read_bytes.sum(),
         disk_write_bytes=group.disk_write_bytes.sum(),
+        network_rx_bytes=group.network_rx_bytes.sum(),
+        network_tx_bytes=group.network_tx_bytes.sum(),
         exit_code=group.exit_code.max(),
         signal=group.signal.max(),
     )

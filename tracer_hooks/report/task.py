@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rich.text import Text
 
 from tracer_hooks.analysis.tables import records
 from tracer_hooks.report.course import LABEL, course
+from tracer_hooks.report.events import (
+    ELSEWHERE,
+    delays,
+    detail_of,
+    ending,
+    limits,
+    name_of,
+    sentence,
+    unattributed_network,
+)
 from tracer_hooks.report.layout import INDENT, MIN_WIDTH, Cell, Column, Page, bar
 from tracer_hooks.report.palette import PARTS, STATUS_STYLES
 from tracer_hooks.report.process_tree import walk
+from tracer_hooks.report.provenance import degraded_line, network_blind_spot
 from tracer_hooks.report.text import clean, fit
 from tracer_hooks.report.units import (
     UNKNOWN,
@@ -30,29 +41,34 @@ if TYPE_CHECKING:
 
     from tracer_hooks.analysis.task import TaskReport
 
+Happened: TypeAlias = "list[tuple[str, Mapping[str, Any]]]"
+
 MAX_LINES = 40
 MAX_TOOLS = 15
 MAX_EVENTS = 15
 _MAX_WIDTH = 140
 _MAX_DEPTH = 12
-_DISK = ("disk_read_bytes", "disk_write_bytes")
+_BYTES = ("disk_read_bytes", "disk_write_bytes", "network_rx_bytes", "network_tx_bytes")
+_BYTES_TITLES = ("read", "written", "received", "sent")
+_CAUSES = {"oom": "out of memory", "timeout": "out of time", "unknown": "cause unknown"}
 
 
 def render(report: TaskReport, *, color: bool = False, width: int = 100) -> str:
     """The page of one attempt; without `color` it holds no escape sequence."""
     page = Page(max(MIN_WIDTH, min(width, _MAX_WIDTH)))
-    _head(page, report)
-    _use(page, report.attempt)
-    _waits(page, report.attempt)
+    happened = [(row["kind"] or "", detail_of(row)) for row in records(report.events)]
+    _head(page, report, happened)
+    _use(page, report.attempt, happened)
+    _waits(page, report.attempt, happened)
     course(page, report.timeline)
     _processes(page, report)
     _tools(page, report)
     _events(page, report)
-    _how_we_know(page, report.attempt)
+    _how_we_know(page, report.attempt, happened)
     return page.render(color=color)
 
 
-def _head(page: Page, report: TaskReport) -> None:
+def _head(page: Page, report: TaskReport, happened: Happened) -> None:
     a, tries = report.attempt, len(report.attempts)
     name = a["task_name"] or a["task_id"]
     page.line(
@@ -66,6 +82,7 @@ def _head(page: Page, report: TaskReport) -> None:
         "task": a["task_id"] if a["task_id"] != name else None,
         "step": a["step"],
         "sample": a["sample"],
+        "tags": ", ".join(f"{key}={value}" for key, value in (a["tags"] or {}).items()),
         "run": " · ".join(clean(a[key]) for key in ("run_id", "pipeline", "engine") if a[key]),
         "started": _started(a),
         "container": a["container_image"],
@@ -76,6 +93,11 @@ def _head(page: Page, report: TaskReport) -> None:
         if value:
             shown = fit(value, page.width - INDENT - LABEL)
             page.line((label.ljust(LABEL), "dim"), shown)
+    evidence = ending(a, happened)
+    if evidence:
+        page.heading("How it ended")
+        for line in evidence:
+            page.paragraph(line)
 
 
 def _ended(a: Mapping[str, Any]) -> str:
@@ -84,9 +106,9 @@ def _ended(a: Mapping[str, Any]) -> str:
         text += f" after {duration(a['wall_s'])}"
     cause = a["failure_cause"]
     if cause and cause not in ("exit_code", "signal", "cancelled"):
-        text += f", {clean(cause)}"
+        text += f", {_CAUSES.get(cause) or clean(cause)}"
     if a["signal"] is not None:
-        text += f", signal {a['signal']}"
+        text += f", {name_of(a['signal'])}"
     elif a["exit_code"]:
         text += f", exit status {a['exit_code']}"
     return text
@@ -102,47 +124,54 @@ def _started(a: Mapping[str, Any]) -> str | None:
     return text
 
 
-def _use(page: Page, a: Mapping[str, Any]) -> None:
+def _use(page: Page, a: Mapping[str, Any], happened: Happened) -> None:
     page.heading("Asked for and used")
     note = f"{duration(a['cpu_s'])} of CPU time"
     if a["cpu_unattributed_s"] and a["cpu_s"]:
-        share = percent(a["cpu_unattributed_s"] / a["cpu_s"])
-        note += f", {share} of it by no process seen by name"
+        note += f", {percent(a['cpu_unattributed_s'] / a['cpu_s'])} of no named process"
     source = f" ({clean(a['memory_source'])})" if a["memory_source"] else ""
+    blind = network_blind_spot(a["network_source"] or "")
+    allowed = limits(next((detail for kind, detail in happened if kind == "limit"), {}))
+    estimated = a["process_count_source"] in (None, "estimated")
+    most = "at most " if estimated and a["process_count"] is not None else ""
     figures = (
         ("cores", asked(number(a["cpus_requested"])), cores(a["cores_mean"]), note),
         ("memory", asked(size(a["memory_requested_bytes"])), size(a["memory_peak_bytes"]),
-         f"peak of all its processes at one moment{source}"),
+         f"peak, all processes at one moment{source}"),
         ("time", asked(duration(a["time_requested_s"])), duration(a["wall_s"]), ""),
         ("read", UNKNOWN, size(a["disk_read_bytes"]), _with_cache(a["io_read_chars"])),
         ("written", UNKNOWN, size(a["disk_write_bytes"]), _with_cache(a["io_write_chars"])),
-        ("received", UNKNOWN, size(a["network_rx_bytes"]), ""),
+        ("received", UNKNOWN, size(a["network_rx_bytes"]), blind),
         ("sent", UNKNOWN, size(a["network_tx_bytes"]), ""),
-        ("processes", UNKNOWN, count(a["process_count"]), _short(a)),
+        ("processes", UNKNOWN, most + count(a["process_count"]), _short(a, most)),
     )  # fmt: skip
     rows: list[list[Cell]] = [
-        [Text(name, style="dim"), request if request != UNKNOWN else "", used, Text(said, "dim")]
+        [Text(name, style="dim"), request if request != UNKNOWN else "", allowed.get(name, ""),
+         used, Text(said, "dim")]
         for name, request, used, said in figures
         if request != UNKNOWN or used != UNKNOWN
-    ]
+    ]  # fmt: skip
     columns = [
-        Column("", names=True, least=9), Column("asked"), Column("used"),
+        Column("", names=True, least=9), Column("asked"), Column("allowed", rank=1),
+        Column("used"),
         Column("", names=True, least=10),
     ]  # fmt: skip
     page.table(columns, rows)
 
 
 def _with_cache(chars: int | None) -> str:
-    return "" if chars is None else f"{size(chars)} with what the page cache served"
+    return "" if chars is None else f"{size(chars)} with the page cache"
 
 
-def _short(a: Mapping[str, Any]) -> str:
+def _short(a: Mapping[str, Any], most: str) -> str:
     short = a["short_process_count"]
-    text = "" if short is None else f"{count(short)} shorter than one polling interval"
-    return text + (f" ({clean(a['process_count_source'])})" if a["process_count_source"] else "")
+    text = "" if short is None else f"{most}{count(short)} shorter than one polling interval"
+    # What is no count is said so already.
+    source = "" if most else a["process_count_source"]
+    return text + (f" ({clean(source)})" if source else "")
 
 
-def _waits(page: Page, a: Mapping[str, Any]) -> None:
+def _waits(page: Page, a: Mapping[str, Any], happened: Happened) -> None:
     parts = [(a[f"wall_{part.name}_s"], part) for part in PARTS]
     page.heading("Where the wall time went")
     known = [seconds for seconds, _ in parts if seconds is not None]
@@ -157,6 +186,9 @@ def _waits(page: Page, a: Mapping[str, Any]) -> None:
             (part.sign * 2, part.style),
             f" {part.title:<26}{duration(seconds):>9}{percent(seconds / whole):>8}",
         )
+    for kind, detail in happened:
+        if kind == "delays" and (text := delays(detail)):
+            page.paragraph(text, style="dim")
 
 
 def _processes(page: Page, report: TaskReport) -> None:
@@ -168,7 +200,7 @@ def _processes(page: Page, report: TaskReport) -> None:
     columns = [
         Column("", names=True, least=24), Column("pid", rank=3), Column("began", rank=1),
         Column("lived"), Column("CPU"), Column("peak", rank=1),
-        *(Column(title, rank=2) for title in ("read", "written")), Column("", rank=1),
+        *(Column(title, rank=2) for title in _BYTES_TITLES), Column("", rank=1),
     ]  # fmt: skip
     rows: list[list[Cell]] = []
     for depth, group in walk(groups):
@@ -199,14 +231,14 @@ def _process(depth: int, group: Mapping[str, Any], a: Mapping[str, Any]) -> list
         duration((ended - began).total_seconds()) if over else UNKNOWN,
         duration(group["cpu_s"]),
         size(group["memory_peak_bytes"]),
-        *(size(group[column]) for column in _DISK),
+        *(size(group[column]) for column in _BYTES),
         _bad_end(group),
     ]
 
 
 def _bad_end(group: Mapping[str, Any]) -> Text:
     if group["signal"]:
-        return Text(f"signal {group['signal']}", style="red")
+        return Text(name_of(group["signal"]), style="red")
     return Text(f"exit {group['exit_code']}" if group["exit_code"] else "", style="red")
 
 
@@ -224,7 +256,7 @@ def _tools(page: Page, report: TaskReport) -> None:
         [
             fit(row["tool"], 60), count(row["count"]), count(row["short_count"]),
             duration(row["cpu_s"]), duration(row["wall_s"]), size(row["memory_peak_bytes"]),
-            *(size(row[column]) for column in _DISK),
+            *(size(row[column]) for column in _BYTES[:2]),
         ]
         for row in tools
     ]  # fmt: skip
@@ -234,7 +266,7 @@ def _tools(page: Page, report: TaskReport) -> None:
 
 
 def _events(page: Page, report: TaskReport) -> None:
-    events = records(report.events)
+    events = [row for row in records(report.events) if row["kind"] not in ELSEWHERE]
     if not events:
         return
     page.heading("Events")
@@ -243,24 +275,34 @@ def _events(page: Page, report: TaskReport) -> None:
         known = row["at"] is not None and start is not None
         since = (row["at"] - start).total_seconds() if known else None
         when = UNKNOWN if since is None else f"+{duration(max(0.0, since))}"
-        detail = row["detail"] if row["detail"] not in (None, "", "{}") else ""
-        page.line(
-            f"{when:>9}  ", (clean(row["kind"]), "bold"), "  ", fit(detail, 300) if detail else ""
-        )
+        said = sentence(row["kind"], detail_of(row))
+        page.line(f"{when:>9}  ", (clean(row["kind"]), "bold"), "  ", said)
     if len(events) > MAX_EVENTS:
         page.line((f"and {count(len(events) - MAX_EVENTS)} more", "dim"))
 
 
-def _how_we_know(page: Page, a: Mapping[str, Any]) -> None:
+def _how_we_know(page: Page, a: Mapping[str, Any], happened: Happened) -> None:
     page.heading("How we know")
     seen = f"Seen by {clean(a['capture'])}" if a["capture"] else "How it was seen is unknown"
     text = f"{seen}; {plural(a['reading_count'], 'reading')}"
+    text += f"; network by {clean(a['network_source'])}" if a["network_source"] else ""
     if a["events_lost"]:
         text += f"; {plural(a['events_lost'], 'kernel event')} lost"
     text += f". Observing cost {duration(a['observer_cpu_s'])} of CPU"
     text += f" and {size(a['observer_memory_bytes'])} of memory."
     page.paragraph(text, style="dim")
+    for kind, detail in happened:
+        if kind == "network_unattributed" and (text := unattributed_network(detail)):
+            page.paragraph(text, style="dim")
+    refused = [detail for kind, detail in happened if kind == "degraded"]
+    lines = dict.fromkeys(degraded_line(_text(d.get("what")), _text(d.get("why"))) for d in refused)
+    for line in list(lines)[:MAX_EVENTS]:
+        page.paragraph(line, style="dim")
     if a["status"] in ("running", "lost"):
         page.paragraph(
             f"The task is {a['status']}: the figures go up to the last that was written."
         )
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)

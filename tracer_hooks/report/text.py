@@ -5,8 +5,6 @@ from __future__ import annotations
 import unicodedata
 from functools import lru_cache
 
-from rich.cells import cell_len
-
 NO_NAME = "(none)"
 # Control pictures: a newline in a task's name is shown, not obeyed.
 _PICTURES = {code: chr(0x2400 + code) for code in range(0x20)} | {0x7F: "␡", 0x0A: "␤"}
@@ -40,7 +38,7 @@ def fit(text: str | None, width: int) -> str:
     The end stays because that is where names of tasks differ.
     """
     cleaned = clean(text if text is None or len(text) < 2000 else text[:1000] + text[-1000:])
-    if cell_len(cleaned) <= width:
+    if _cells(cleaned) <= width:
         return cleaned
     if width <= 1:
         return "…"[:width]
@@ -61,10 +59,18 @@ def _visible(sign: str) -> str:
     return "\ufffd" if unicodedata.category(sign) in ("Cc", "Cf", "Cs", "Zl", "Zp") else sign
 
 
+def _cells(text: str) -> int:
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len  # not at the top: the end of an engine's run does without
+
+    return cell_len(text)
+
+
 def _head(text: str, width: int) -> str:
     used = 0
     for place, sign in enumerate(text):
-        used += cell_len(sign)
+        used += _cells(sign)
         if used > width:
             return text[:place]
     return text
