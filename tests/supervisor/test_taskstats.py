@@ -235,7 +235,7 @@ def ended(messages: ExitMessages, *names: str) -> dict[str, list[ExitRecord]]:
     found: dict[str, list[ExitRecord]] = {name: [] for name in names}
     for data in messages.take(100_000):
         place = find(data)
-        record = ExitRecord(data, place, len(data) - place)
+        record = ExitRecord(data, place, len(data) - place).load()
         if record.comm in found:
             found[record.comm].append(record)
     return found
@@ -365,7 +365,7 @@ def test_every_version_of_the_record(version: int, seed: list[int], padded: bool
     data = struct.pack("IHHII", 20 + len(aggregate), 31, 0, 0, 0) + b"\1\1\0\0" + aggregate
     place = find(data)
     assert data[place:] == body
-    record = ExitRecord(data, place, len(data) - place)
+    record = ExitRecord(data, place, len(data) - place).load()
     assert (record.version, record.status, record.flags) == (
         version, value["exitcode"], value["flag"],
     )  # fmt: skip
@@ -404,3 +404,45 @@ def test_what_never_slept_was_on_a_cpu_when_it_did_not_wait_for_one(
     if record.slept:
         pytest.skip("it had to wait for the disk")
     assert record.cpu_s == pytest.approx(cpu_s, rel=0.5)
+
+
+def test_a_storm_of_others_is_not_read(tmp_path: Path, permitted: None) -> None:
+    other = tmp_path / "bin"
+    command = storm(other, alpha=1500)
+    store = tmp_path / "s"
+    watching = subprocess.Popen(
+        command_for(store, ["sh", "-c", "cat; /bin/true"], "--capture", "taskstats"),
+        stdin=subprocess.PIPE,
+    )
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    watching.communicate(b"", timeout=60)
+    (lines,) = read_spools(store)
+    found = by_name(Observed(0, b"", b"", lines))
+    assert {name: row["count"] for name, row in found.items()} == {"sh": 1, "cat": 1, "true": 1}
+    assert lines[-1]["process_count_source"] == "taskstats"
+
+
+PAUSED = """
+import sys
+sys.path.insert(0, {root!r})
+from tracer_hooks.supervisor import entry, taskstats_filter
+taskstats_filter._MOST_OTHERS_PER_S = -1
+taskstats_filter._WINDOW_S = 0.2
+taskstats_filter._PAUSE_S = 0.2
+entry.main(sys.argv[1:])
+"""
+
+
+def test_too_much_of_others_and_it_pauses_and_says_so(tmp_path: Path, permitted: None) -> None:
+    script = tmp_path / "paused.py"
+    script.write_text(PAUSED.format(root=str(Path(__file__).parents[2])))
+    command = storm(tmp_path / "bin", alpha=400)
+    head = command_for(tmp_path / "s", command, "--capture", "taskstats")
+    subprocess.run([PYTHON, "-I", "-S", str(script), *head[4:]], check=True, timeout=60)
+    (lines,) = read_spools(tmp_path / "s")
+    said = [
+        line["detail"]["what"] for line in lines if line["t"] == "e" and "what" in line["detail"]
+    ]
+    assert "short processes, for a while" in said
+    assert lines[-1]["process_count_source"] == "estimated"
+    assert lines[-1]["status"] == "succeeded"

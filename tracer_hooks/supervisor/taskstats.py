@@ -11,12 +11,12 @@ import time
 from tracer_hooks.supervisor.process import Image
 from tracer_hooks.supervisor.procfs import TICKS_PER_SECOND
 from tracer_hooks.supervisor.sources import Source
+from tracer_hooks.supervisor.taskstats_ended import Ended
 from tracer_hooks.supervisor.taskstats_filter import Filter
 from tracer_hooks.supervisor.taskstats_open import ExitMessages
 from tracer_hooks.supervisor.taskstats_owner import Owner
 from tracer_hooks.supervisor.taskstats_programs import Programs
 from tracer_hooks.supervisor.taskstats_record import (
-    FORKED,
     LEAST_BYTES,
     VERSION_WITH_GROUPS,
     ExitRecord,
@@ -30,64 +30,12 @@ if TYPE_CHECKING:
 _DRAIN_S = 0.05
 _IDLE_DRAIN_S = 0.2
 _MOST_A_DRAIN = 20_000
-_CLOCKS_DIFFER_S = 0.03  # /proc tells a beginning in ticks
 _MOST_WAITING = 50_000
 _REMEMBERED_S = 2.0  # exiting takes this long at most, once the record was made
 _PATIENCE_S = 15.0  # a record waits so long for the image that a perf reading will bring
 # What the kernel spends on a process after its record (unmapping and the like), at most.
 _EXIT_COSTS_AT_MOST_S = 0.0005
 _DELAYS = ("cpu", "disk", "swap", "reclaim", "thrashing", "compact", "wpcopy")
-
-
-class Ended:
-    """A process that has ended: its records added up."""
-
-    __slots__ = (
-        "comm", "cpu_s", "delay_s", "disk_read_bytes", "disk_write_bytes", "drained", "exe",
-        "forked", "high_water_bytes", "io_read_chars", "io_write_chars", "least_s", "lived_s",
-        "pid", "ppid", "status", "system_s", "threads", "user_s",
-    )  # fmt: skip
-
-    def __init__(self, record: ExitRecord) -> None:
-        self.pid, self.ppid = record.process, record.ppid
-        self.comm, self.exe = record.comm, record.exe
-        self.status, self.forked = record.status, bool(record.flags & FORKED)
-        self.cpu_s = self.least_s = self.user_s = self.system_s = self.lived_s = 0.0
-        self.delay_s = 0.0
-        self.io_read_chars = self.io_write_chars = 0
-        self.disk_read_bytes = self.disk_write_bytes = self.high_water_bytes = 0
-        self.threads = 0
-        self.drained = (0.0, 0.0)  # it ended between these
-
-    def add(self, record: ExitRecord) -> None:
-        if record.pid == self.pid:  # only the first thread's record has these
-            self.comm, self.status = record.comm, record.status
-            self.forked = bool(record.flags & FORKED)
-        self.ppid = record.ppid
-        self.threads += 1
-        self.cpu_s += record.cpu_s
-        self.least_s += record.ran_s
-        self.delay_s += record.cpu_delay_s
-        self.user_s += record.user_s
-        self.system_s += record.system_s
-        self.io_read_chars += record.io_read_chars
-        self.io_write_chars += record.io_write_chars
-        self.disk_read_bytes += record.disk_read_bytes
-        self.disk_write_bytes += record.disk_write_bytes
-        self.high_water_bytes = max(self.high_water_bytes, record.high_water_bytes)
-        self.lived_s = max(self.lived_s, record.process_lived_s)
-
-    def began_about(self, when: float, latest: "float | None" = None) -> bool:
-        """Whether a process with this pid that began at `when` can be this one."""
-        early = self.drained[0] - self.lived_s
-        late = self.drained[1] - self.lived_s if latest is None else latest
-        return early - _CLOCKS_DIFFER_S <= when <= late + _CLOCKS_DIFFER_S
-
-    def is_of(self, image: Image) -> bool:
-        """Whether an image with this pid was the last of this process, going by its beginning."""
-        if image.replaced:
-            return False
-        return self.began_about(image.born, None if image.exec_of is None else self.drained[1])
 
 
 class TaskstatsSource(Source):
@@ -119,6 +67,8 @@ class TaskstatsSource(Source):
         self._list = observer.tree.ended
         self._looked = 0
         self._delays = dict.fromkeys(_DELAYS, 0.0)
+        setting = observer.proc.read("sys/kernel/task_delayacct", 8)
+        self._counts_delays = setting is None or setting.strip() == b"1"  # before 5.14, always
         self._count = 0
         self._lost_records = 0
         self._drained = observer.started
@@ -205,7 +155,7 @@ class TaskstatsSource(Source):
             elif verdict is None and place >= again:
                 self._unplaced.append(record)
             elif verdict is None:
-                self._lost_records += not self._filter.active
+                self._lost_records += not self._filter.used
         self._reserved.clear()
         self._filter.update(len(records) - ours, now)
         self._drained = begun
@@ -216,10 +166,13 @@ class TaskstatsSource(Source):
             self._observer.degraded("process_count", why)
 
     def _take(self, record: ExitRecord, early: float, late: float, share: float) -> None:
-        for kind in _DELAYS:
-            value = getattr(record, kind + "_delay_s")
-            if value is not None:
-                self._delays[kind] += value
+        record.load()
+        self._delays["cpu"] += record.cpu_delay_s
+        if self._counts_delays:
+            for kind in _DELAYS[1:]:
+                value = getattr(record, kind + "_delay_s")
+                if value is not None:
+                    self._delays[kind] += value
         pid = record.process
         ended = self._parts.pop(pid, None) or Ended(record)
         ended.add(record)
@@ -338,11 +291,16 @@ class TaskstatsSource(Source):
 
     def _put(self, image: Image, ended: Ended) -> None:
         """What no other source knows better."""
-        base = image.io_base
-        image.io_read_chars = max(0, ended.io_read_chars - base[0])
-        image.io_write_chars = max(0, ended.io_write_chars - base[1])
-        image.disk_read_bytes = max(0, ended.disk_read_bytes - base[2])
-        image.disk_write_bytes = max(0, ended.disk_write_bytes - base[3])
+        image.io_read_chars, image.io_write_chars = ended.io_read_chars, ended.io_write_chars
+        image.disk_read_bytes, image.disk_write_bytes = (
+            ended.disk_read_bytes, ended.disk_write_bytes,
+        )  # fmt: skip
+        if image.exec_of is not None:  # what it did as another program is that one's
+            base = image.io_base
+            image.io_read_chars = max(0, image.io_read_chars - base[0])
+            image.io_write_chars = max(0, image.io_write_chars - base[1])
+            image.disk_read_bytes = max(0, image.disk_read_bytes - base[2])
+            image.disk_write_bytes = max(0, image.disk_write_bytes - base[3])
         if ended.high_water_bytes > (image.memory_peak_bytes or 0):
             image.memory_peak_bytes = ended.high_water_bytes
         if ended.status & 0x7F:
@@ -395,15 +353,9 @@ class TaskstatsSource(Source):
     def _tell_delays(self, now: float) -> None:
         """The sums over all processes that ended; None where the kernel does not count."""
         detail = {"cpu_s": self._delays["cpu"], "processes": self._count}  # type: dict[str, object]
-        counted = _counts_delays(self._observer.proc.read("sys/kernel/task_delayacct", 8))
         for kind in _DELAYS[1:]:
-            detail[kind + "_s"] = self._delays[kind] if counted else None
-        if not counted:
+            detail[kind + "_s"] = self._delays[kind] if self._counts_delays else None
+        if not self._counts_delays:
             detail["why"] = "kernel.task_delayacct is 0; `sysctl kernel.task_delayacct=1` counts"
         at = time.monotonic() + self._observer.since
         self._observer.spool.add({"t": "e", "at": at, "kind": "delays", "detail": detail})
-
-
-def _counts_delays(raw: "bytes | None") -> bool:
-    """Whether the kernel counts delays; before 5.14 it did without a setting."""
-    return raw is None or raw.strip() == b"1"

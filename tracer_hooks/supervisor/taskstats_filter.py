@@ -37,11 +37,7 @@ class Filter:
         self._pause_s = _PAUSE_S
         self._usable = hasattr(posix, "pidfd_open")
         self.paused_ever = False
-
-    @property
-    def active(self) -> bool:
-        """Whether some records are dropped unread, so that a chain of parents may have gaps."""
-        return bool(self._pidfds) or self.paused_ever
+        self.used = False  # whether records went unread, so that chains of parents may have gaps
 
     def paused(self, now: float) -> bool:
         """Whether nothing is listened to at this time; begins again when the pause is over."""
@@ -86,6 +82,7 @@ class Filter:
         except OSError:
             return False
         self._pidfds[pid] = fd
+        self.used = True
         self._poll.register(fd, select.POLLIN)
         return True
 
@@ -105,7 +102,7 @@ class Filter:
         if not self.paused_ever:
             why = "%d processes of others end each second: reading of them all would cost too much"
             self._observer.degraded("short processes, for a while", why % rate)
-        self.paused_ever = True
+        self.paused_ever = self.used = True
         self._messages.pause()
         self._until = now + self._pause_s
         self._pause_s = min(_LONGEST_PAUSE_S, 2 * self._pause_s)

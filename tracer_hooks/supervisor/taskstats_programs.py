@@ -8,7 +8,7 @@ import posix
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tracer_hooks.supervisor.taskstats import Ended
+    from tracer_hooks.supervisor.taskstats_ended import Ended
 
 _MOST = 2000
 _NAME = 15  # the kernel keeps so much of a name
