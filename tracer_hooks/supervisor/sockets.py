@@ -32,7 +32,9 @@ _SHARE = 0.003
 def watch_sockets(observer: "Observer", attached: bool) -> None:
     """Have the observer count network bytes; say in the record why not, if the kernel refuses."""
     try:
-        observer.sources.append(NetworkSource(observer, attached))
+        source = NetworkSource(observer, attached)
+        observer.sources.append(source)
+        observer.waits.known_connection = source.has_connection
     except Refused as refused:
         observer.degraded("network", str(refused))
 
@@ -56,9 +58,17 @@ class NetworkSource(Source):
         self._unsure = Bytes()
         self._complete = self._all[self._home].space.ends is not None
         self._looks = 0
-        self._next = self._active_until = self._settled = 0.0
+        self._next = self._settled = 0.0
+        # Until when connections are opened by somebody, and it may well be the tree: it has some
+        # already, or new processes.
+        self._active_until = self._suspect_until = 0.0
+        self._grown = 0
         self._credit_s = _BURST_S
         self._behind = self._broken = False
+
+    def has_connection(self, pid: int) -> bool:
+        """Whether a process is known to hold a TCP connection; it may have one all the same."""
+        return any(pid in connections.holders() for connections in self._all.values())
 
     def due(self) -> float:
         return self._next
@@ -85,12 +95,19 @@ class NetworkSource(Source):
                 self._behind = True
         if self._behind and self._credit_s > 0:
             self._behind = False
+            held = self._holders.held()
             for connections in list(self._all.values()):
-                self._dump(connections, now)
+                overdue = now - connections.dumped >= self._gap_s(connections)
+                if overdue or connections.must_dump(held):
+                    self._dump(connections, held, now)
+                connections.settle()
         gained = (now - self._settled) * _SHARE if self._settled else 0.0
         self._settled = now
         self._credit_s = min(_BURST_S, self._credit_s + gained - (time.process_time() - begin))
-        active = now < self._active_until and self._credit_s > 0
+        grown = self._observer.tree.seen_count
+        if grown != self._grown or any(map(len, self._all.values())):
+            self._grown, self._suspect_until = grown, now + _ACTIVE_FOR_S
+        active = now < min(self._active_until, self._suspect_until) and self._credit_s > 0
         self._next = now + (_ACTIVE_S if active else _IDLE_S)
 
     def finish(self, now: float) -> None:
@@ -138,17 +155,20 @@ class NetworkSource(Source):
             connections.opened = opened
             self._active_until = now + _ACTIVE_FOR_S
             return True
-        told = connections.space.ends is not None and opened >= 0
-        gap_s = _READ_S if told else _READ_WITHOUT_ENDS_S
-        if len(connections) and not told:
+        gap_s = self._gap_s(connections)
+        if len(connections) and gap_s < _READ_S:
             self._active_until = now + _ACTIVE_FOR_S
         return (len(connections) > 0 or opened < 0) and now - connections.dumped >= gap_s
 
-    def _dump(self, connections: Connections, now: float) -> None:
+    def _gap_s(self, connections: Connections) -> float:
+        told = connections.space.ends is not None and connections.opened >= 0
+        return _READ_S if told else _READ_WITHOUT_ENDS_S
+
+    def _dump(self, connections: Connections, held: "dict[int, int]", now: float) -> None:
         before = set() if self._looks else self._from_before()
         self._looks += 1
         connections.dumped = now
-        connections.look(self._name, before)
+        connections.look(held, self._name, before)
 
     def _name(self, pids: "set[int]") -> "dict[int, Process | Image | None]":
         """What is known of processes of the tree, some of which it may not have met yet."""
@@ -212,7 +232,7 @@ class NetworkSource(Source):
         """Take what is left in a namespace, and let go of it."""
         connections = self._all.pop(name)
         connections.drain()
-        connections.look(self._name, set())
+        connections.look({}, self._name, set())
         unsure = connections.conclude()
         for into, part in (
             (self._closed, connections.total),

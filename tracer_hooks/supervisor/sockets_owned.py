@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 # Connections to a peer seen to be the tree's, and none seen to be another's, before those that
 # nobody saw count as well. Were half of them another's, one time in 250 would look like this.
 _ENOUGH = 8
+# Dumps that must not show a held socket before it counts as one that is not TCP.
+_MISSES = 3
 _PEERS_AT_MOST = 2000
 _NO_PORT = b"\0\0"
 
@@ -88,10 +90,15 @@ class Connections:
         self._strangers = {}  # type: dict[int, int]  # cookie: how often nobody of ours held it
         self._ports = {}  # type: dict[bytes, bool]  # somebody listens: is it the tree
         self._peers = {}  # type: dict[tuple[bytes, bytes], _Peer]
+        self._missed = {}  # type: dict[int, int]  # inode: dumps that need not come again
         self._uid = posix.getuid()
 
     def __len__(self) -> int:
         return len(self._ours)
+
+    def holders(self) -> "set[int]":
+        """The processes that were seen to hold a connection which is still open."""
+        return {ours.owner.pid for ours in self._ours.values() if ours.owner is not None}
 
     def drain(self) -> bool:
         """Take the news of ended sockets; True if some of them were never seen before."""
@@ -109,26 +116,52 @@ class Connections:
             self.lost = True
         return bool(self.pending)
 
-    def look(self, name: "Callable[[set[int]], dict[int, Owner]]", before: "set[int]") -> None:
+    def must_dump(self, held: "dict[int, int]") -> bool:
+        """Whether a dump can tell something new, given the inodes of the tree's sockets.
+
+        Either the tree has a socket that no dump has shown so often that it must be of another
+        kind; or connections to its peers come and go unseen, and whose they are is the question.
+        """
+        missed = self._missed
+        if len(missed) > 2 * len(held) + 100:
+            self._missed = missed = {inode: missed[inode] for inode in held if inode in missed}
+        if any(missed.get(inode, 0) < _MISSES for inode in held):
+            return True
+        return any(self._is_peer_of_ours(found) for found in self.pending)
+
+    def _is_peer_of_ours(self, found: "Found") -> bool:
+        peer = self._peers.get((found[4], found[3]))
+        return peer is not None and peer.ours > 0
+
+    def look(
+        self,
+        held: "dict[int, int]",
+        name: "Callable[[set[int]], dict[int, Owner]]",
+        before: "set[int]",
+    ) -> None:
         """Dump; find the owners of what is new; settle what ended unseen.
 
-        `name` is called with pids and says what is known of them; one that it does not know is
-        of the tree all the same. Sockets whose inodes are in `before` had moved what they show
-        before the task began.
+        `held` are the inodes of the tree's sockets with their pids. `name` is called with pids
+        and says what is known of them; one that it does not know is of the tree all the same.
+        Sockets whose inodes are in `before` had moved what they show before the task began.
         """
         unknown = []
         present = set()
+        inodes = set()
         for found in self.space.dump():
             cookie = found[0]
             present.add(cookie)
+            inodes.add(found[6])
             ours = self._ours.get(cookie)
             if ours is not None:
                 self._count(ours, found[7], found[8])
             elif self._strangers.get(cookie, 0) < 2:
                 unknown.append(found)
         self._forget(present)
+        for inode in held:  # what is known has nothing new to show either
+            self._missed[inode] = _MISSES if inode in inodes else self._missed.get(inode, 0) + 1
         if unknown:
-            self._find_owners(unknown, name, before)
+            self._find_owners(unknown, held, name, before)
         self.settle()
 
     def settle(self) -> None:
@@ -174,21 +207,26 @@ class Connections:
     def _find_owners(
         self,
         unknown: "list[Found]",
+        held: "dict[int, int]",
         name: "Callable[[set[int]], dict[int, Owner]]",
         before: "set[int]",
     ) -> None:
-        pids = self._holders.of({found[6] for found in unknown})
-        owners = name(set(pids.values()))
+        if any(found[6] and found[6] not in held for found in unknown):
+            now_held = self._holders.held()
+            now_held.update(held)
+            held = now_held
+        wanted = [held.get(found[6]) for found in unknown]
+        owners = name({pid for pid in wanted if pid is not None})
         doubtful = {}
         for found in unknown:
-            pid = pids.get(found[6])
+            pid = held.get(found[6])
             if found[1] == LISTEN:
                 self._listens(found, pid is not None)
             elif pid is not None:
                 self._adopt(found, owners.get(pid), found[6] in before)
             elif not found[6]:
                 continue  # not accepted yet, or closed: its end will tell
-            elif not self._is_strange(found) and (found[4], found[3]) in self._peers:
+            elif not self._is_strange(found) and self._is_peer_of_ours(found):
                 doubtful[found[6]] = found
         if doubtful:  # one of ours that has just ended, or another's
             for inode in self._holders.outsiders(set(doubtful)):

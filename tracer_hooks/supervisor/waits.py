@@ -7,6 +7,10 @@ the network, which outranks a sleeper, for the sleeper (a shell in wait()) waits
 
 from tracer_hooks.supervisor.procfs import Proc
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 RUN, DISK, NETWORK, IDLE = "run", "disk", "network", "idle"
 
 # Uninterruptible, but not for a device: the parent of a vfork waits for its child to exec, and
@@ -36,6 +40,8 @@ class WaitReader:
     def __init__(self, proc: Proc) -> None:
         self._proc = proc
         self._connected = {}  # type: dict[int, tuple[int, bool]]
+        # asked before the long way, of a source that knows some of the connections
+        self.known_connection: Callable[[int], bool] | None = None
         self.network_known = True  # False once the kernel would not say where a thread sleeps
 
     def look(self, pid: int, tid: int, state: "bytes | None") -> str:
@@ -66,7 +72,8 @@ class WaitReader:
         """Whether the process holds a connected internet socket; remembered for a while."""
         looks, connected = self._connected.get(pid, (0, False))
         if looks <= 0:
-            connected = connected_socket(self._proc, pid)
+            known = self.known_connection is not None and self.known_connection(pid)
+            connected = known or connected_socket(self._proc, pid)
             looks = _SOCKETS_REMEMBERED_FOR_LOOKS
             if len(self._connected) > 1000:
                 self._connected.clear()
