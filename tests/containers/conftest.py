@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,13 +30,24 @@ class Podman:
 
 
 @pytest.fixture(scope="session")
-def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
+def podman() -> Iterator[Podman]:
     missing = [name for name in ("podman", "runc", "busybox") if shutil.which(name) is None]
     if missing:
         pytest.skip(f"not installed: {', '.join(missing)} (Debian: podman runc busybox-static)")
     if os.geteuid() != 0:
         pytest.skip("podman without root needs subordinate user ids: run as root")
-    folder = tmp_path_factory.mktemp("podman")
+    folder = Path(
+        tempfile.mkdtemp(prefix="tracer-")
+    )  # podman wants a path of at most 50 characters
+    try:
+        yield _made(folder)
+    finally:
+        # its overlay mount would keep the folder from being removed
+        subprocess.run(["umount", "-l", str(folder / "storage" / "overlay")], capture_output=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _made(folder: Path) -> Podman:
     build = Path(__file__).with_name("build_image.sh")
     made = subprocess.run([str(build), str(folder)], capture_output=True, text=True, timeout=120)
     if made.returncode:
@@ -46,6 +58,4 @@ def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
     )
     if tried.returncode:
         pytest.skip(f"podman can't run a container here: {tried.stderr.strip()[-300:]}")
-    yield podman
-    # its overlay mount would keep the folder from being removed
-    subprocess.run(["umount", "-l", str(folder / "storage" / "overlay")], capture_output=True)
+    return podman

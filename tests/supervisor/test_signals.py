@@ -50,8 +50,9 @@ def test_to_the_supervisor_alone(tmp_path: Path, number: int, after_s: float) ->
     output, _ = process.communicate(timeout=20)
     assert output == b"count 1\n"
     (lines,) = read_spools(tmp_path)
-    (event,) = [line for line in lines if line["t"] == "e"]
+    (event,) = [line for line in lines if line["t"] == "e" and line["kind"] == "signal"]
     assert event["detail"]["signal"] == number
+    assert event["detail"]["sender_pid"] == os.getpid()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
@@ -96,8 +97,9 @@ def test_timeout_command_works_around_and_inside(tmp_path: Path) -> None:
     assert subprocess.run(outside, timeout=30).returncode == 124
     inside = command_for(tmp_path / "b", ["timeout", "1", "sleep", "60"])
     assert subprocess.run(inside, timeout=30).returncode == 124
-    assert read_spools(tmp_path / "a")[0][-1]["status"] == "cancelled"
-    assert read_spools(tmp_path / "b")[0][-1]["exit_code"] == 124
+    ends = [read_spools(tmp_path / name)[0][-1] for name in "ab"]
+    assert [end["failure_cause"] for end in ends] == ["timeout", "timeout"]
+    assert (ends[0]["signal"], ends[1]["exit_code"]) == (15, 124)
 
 
 def test_alarm_from_before_the_supervisor_reaches_the_command(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tracer_hooks.supervisor.process import Image, Process
 
 _ASK_EVERY_S = 0.1
-_FOLLOW_EVERY_S = 0.05  # what happens after the last reading of a group that is removed is lost
+_FOLLOW_EVERY_S = 0.02  # what happens after the last reading of a group that is removed is lost
 _MOST = 50  # containers of one task that are told apart
 # What runs in a container's cgroup before its own first process does.
 _RUNTIMES = ("conmon", "runc", "crun", "runc:[0:PARENT]", "runc:[1:CHILD]", "runc:[2:INIT]", "exe")
@@ -51,13 +51,16 @@ class Container:
         self.row = None  # type: Image | None
         self.gone = False
 
-    def read(self) -> None:
-        """Read the cgroups; one that has gone leaves the figures as they were."""
+    def read_cpu(self) -> None:
+        """Read the CPU time; a group that has gone leaves it as it was."""
         cpu = figures.cpu_used(self.groups["cpuacct"]) if "cpuacct" in self.groups else None
         if cpu is not None:
             self.cpu = (max(cpu[0], self.cpu[0]), max(cpu[1], self.cpu[1]))
         elif self.groups:
             self.gone = not next(iter(self.groups.values())).has("cgroup.procs")
+
+    def read(self) -> None:
+        """Read what else the groups tell."""
         if "blkio" in self.groups:
             self.disk = figures.disk_bytes(self.groups["blkio"]) or self.disk
         if self.memory is not None:
@@ -107,6 +110,7 @@ class ContainerSource(Source):
         self.containers = {}  # type: dict[str, Container]
         self._searches = {}  # type: dict[int, _Search]
         self._next = float("inf")
+        self._whole_due = 0.0
 
     def due(self) -> float:
         """Soon, while there is an engine to ask or a group that may vanish."""
@@ -114,7 +118,8 @@ class ContainerSource(Source):
 
     def before_scan(self, now: float) -> None:
         """The groups are read before the tree's totals are."""
-        self._follow()
+        self._whole_due = now + _ASK_EVERY_S
+        self._follow(True)
 
     def look(self, now: float) -> None:
         """See who is new, ask the engine on, and read the groups if that is why we look."""
@@ -123,8 +128,8 @@ class ContainerSource(Source):
         for search in list(self._searches.values()):
             self._ask(search, now)
         if now >= self._next:
-            self._follow()
-        following = [one for one in self.containers.values() if one.row is not None]
+            self._follow(now >= self._whole_due)
+        following = [one for one in self.containers.values() if one.groups]
         if self._searches:
             self._next = now + _ASK_EVERY_S
         else:
@@ -274,12 +279,15 @@ class ContainerSource(Source):
         if not one.groups:
             self._observer.degraded("container", "the cgroup of %s is not to be seen" % number[:12])
 
-    def _follow(self) -> None:
+    def _follow(self, whole: bool) -> None:
+        """Read the groups: their CPU time, and the rest if `whole`."""
         for one in self.containers.values():
             if one.gone or not one.groups:
                 continue
             before = sum(one.cpu)
-            one.read()
+            one.read_cpu()
+            if whole:
+                one.read()
             if one.row is None:
                 continue
             row = one.row
