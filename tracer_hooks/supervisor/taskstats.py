@@ -228,34 +228,28 @@ class TaskstatsSource(Source):
         Returns the CPU seconds added beyond what the kernel's counter had: of the tree's total,
         `room_s` are unaccounted for.
         """
-        tree = self._tree
         if image.forked and not ended.forked and not image.written:
             image.forked = False  # it was seen between fork and exec
             image.comm, image.exe, image.argv = ended.comm, self._programs.path(ended), []
             image.argv_src = "comm"
         elif image.exe is not None and image.comm == ended.comm:
             self._programs.learn(ended.comm, ended.exe, image.exe)
+        self._put(image, ended)
+        if self._beside_perf:  # which has seen each switch, and shares out what none shows
+            return 0.0
         seen_s = image.cpu_s + image.cpu_base_s
-        if image.cpu_src == "apportioned":
-            seen_s, counted_s = 0.0, image.cpu_s
-        else:
-            counted_s = seen_s
         least_s = max(seen_s, ended.least_s)
-        guessed_s = min(room_s, max(0.0, ended.cpu_s - least_s))
-        total_s = least_s + guessed_s
-        more_s = total_s - counted_s
-        tree.ended_cpu_s += more_s
-        image.cpu_s = max(0.0, image.cpu_s + more_s)
+        more_s = least_s - seen_s + min(room_s, max(0.0, ended.cpu_s - least_s))
+        self._tree.ended_cpu_s += more_s
+        image.cpu_s += more_s
+        image.cpu_src = "taskstats"
         ticked = ended.user_s + ended.system_s
         if image.exec_of is None and ticked > 0:
             image.user_s = image.cpu_s * ended.user_s / ticked
             image.system_s = image.cpu_s - image.user_s
         elif image.user_s is not None:
             image.user_s += more_s
-        if image.cpu_src != "switches":
-            image.cpu_src = "taskstats"
-        self._put(image, ended)
-        return max(0.0, more_s)
+        return more_s
 
     def _never_seen(
         self, ended: Ended, at: "float | None" = None, image: "Image | None" = None
