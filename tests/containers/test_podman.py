@@ -60,7 +60,8 @@ def test_cpu_and_who_it_is(tmp_path: Path, podman: Podman, capture: str) -> None
     assert observed.sealed["container_id"] == detail["id"]
     assert {"podman", "conmon"} <= {row["comm"] for row in observed.processes().values()}
     awk = largest(observed, "cpu_s")
-    assert awk["cpu_s"] == pytest.approx(burnt, rel=0.02, abs=0.06)
+    # what runs after the last look belongs to the unattributed line: a look's interval at most
+    assert burnt - 0.3 < awk["cpu_s"] < burnt + 0.06
 
 
 def test_bytes_written(tmp_path: Path, podman: Podman) -> None:

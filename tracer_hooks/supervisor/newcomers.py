@@ -18,10 +18,15 @@ class Newcomers:
     def __init__(self, tree: "Tree") -> None:
         self._tree = tree
         self._seen = 0
+        self._until = 0.0  # when the youngest are young no more
 
     def take(self, now: float) -> "list[Process]":
         """The live processes whose image is new since the last call, or young."""
         seen, self._seen = self._seen, self._tree.seen_count
+        if self._seen > seen:
+            self._until = now + _YOUNG_S
+        elif now > self._until:
+            return []
         return [
             process for process in self._tree.live.values()
             if process.image.id > seen or process.image.born > now - _YOUNG_S
