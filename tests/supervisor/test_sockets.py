@@ -8,6 +8,7 @@ import socket
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,8 @@ def test_server_in_the_tree_counts_clients_outside_it(tmp_path: Path) -> None:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     port = int(process.stdout.readline())
+    while not any(line["t"] == "r" for lines in read_spools(tmp_path) for line in lines):
+        time.sleep(0.01)
     for _ in range(300):
         with socket.create_connection(("127.0.0.1", port)) as connection:
             connection.sendall(b"x" * 20_000)
@@ -137,9 +140,8 @@ def test_server_in_the_tree_counts_clients_outside_it(tmp_path: Path) -> None:
             connection.recv(2000)
     assert process.wait(20) == 0
     (lines,) = read_spools(tmp_path)
-    # those that ended before the first look, some milliseconds after the start, are not known
-    assert 280 * 20_000 < lines[-1]["network_rx_bytes"] < 300 * 20_010
-    assert 280 * 1000 < lines[-1]["network_tx_bytes"] < 300 * 1010
+    assert lines[-1]["network_rx_bytes"] == pytest.approx(300 * 20_000, rel=0.001)
+    assert lines[-1]["network_tx_bytes"] == pytest.approx(300 * 1000, rel=0.005)
 
 
 BOTH_SIDES = """
@@ -189,7 +191,7 @@ def test_1000_connections_of_short_children(tmp_path: Path) -> None:
     rest = unattributed(observed.lines)
     named = sum(row["network_tx_bytes"] or 0 for row in observed.processes().values())
     assert named + rest["tx_bytes"] == pytest.approx(sent, rel=0.002)
-    assert 980 <= rest["of_sockets"] <= 1000
+    assert 950 <= rest["of_sockets"] <= 1000
     assert rest["sockets"] <= rest["of_sockets"]
 
 
@@ -205,12 +207,12 @@ def at_once(folder: Path, *commands: list[str]) -> list[list[dict[str, Any]]]:
 def test_two_tasks_at_once(tmp_path: Path) -> None:
     first, second, idle = at_once(
         tmp_path,
-        python(SHORT_CHILDREN, Server().port, 500, 100_000),
-        python(SHORT_CHILDREN, Server().port, 500, 30_000),
+        python(SHORT_CHILDREN, Server().port, 300, 100_000),
+        python(SHORT_CHILDREN, Server().port, 300, 30_000),
         ["sleep", "1"],
     )
-    assert first[-1]["network_tx_bytes"] == pytest.approx(50 * MB, rel=0.02)
-    assert second[-1]["network_tx_bytes"] == pytest.approx(15 * MB, rel=0.02)
+    assert first[-1]["network_tx_bytes"] == pytest.approx(30 * MB, rel=0.02)
+    assert second[-1]["network_tx_bytes"] == pytest.approx(9 * MB, rel=0.02)
     assert idle[-1]["network_tx_bytes"] == 0  # measured: it has no socket
 
 
@@ -219,13 +221,13 @@ def test_two_tasks_that_share_a_peer_take_nothing_of_each_other(tmp_path: Path) 
     port = Server().port
     spools = at_once(
         tmp_path,
-        python(SHORT_CHILDREN, port, 500, 100_000),
-        python(SHORT_CHILDREN, port, 500, 100_000),
+        python(SHORT_CHILDREN, port, 300, 100_000),
+        python(SHORT_CHILDREN, port, 300, 100_000),
     )
     for lines in spools:
         counted, rest = lines[-1]["network_tx_bytes"], unattributed(lines)
-        assert counted <= 50.1 * MB
-        assert counted + rest["not_counted_tx_bytes"] >= 45 * MB
+        assert counted <= 30.1 * MB
+        assert counted + rest["not_counted_tx_bytes"] >= 27 * MB
 
 
 def test_traffic_of_others_is_not_the_tasks(tmp_path: Path, server: Server) -> None:

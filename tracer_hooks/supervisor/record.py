@@ -152,7 +152,9 @@ class Record:
         if exec_errno:
             line["exec_errno"] = exec_errno
         if self.options.outputs:
-            line["output_bytes"] = _size_of(self.options.outputs)
+            from tracer_hooks.supervisor.output_size import size_of
+
+            line["output_bytes"] = size_of(self.options.outputs)
         if self.spool.dropped_lines:
             line["events_lost"] = self.spool.dropped_lines
         for one in received:
@@ -234,15 +236,3 @@ def _workdir() -> "str | None":
         return posix.getcwd()
     except OSError:  # it was removed
         return None
-
-
-def _size_of(paths: "list[str]") -> "int | None":
-    """The summed size of the files that are there; None if none is."""
-    total, found = 0, False
-    for path in paths[:1000]:
-        try:
-            total += posix.stat(path).st_size
-            found = True
-        except (OSError, ValueError):
-            continue
-    return total if found else None
