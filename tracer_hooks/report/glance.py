@@ -44,7 +44,7 @@ def glance_lines(run_id: str, seen: Glance) -> list[str]:
         _line("CPU", _cpu(seen)),
         _line("peak memory", _peak(seen)),
         _line("disk", f"{size(seen.disk_read_bytes)} read, {size(seen.disk_write_bytes)} written"),
-        _line("time in tasks", f"{duration(seen.wall_s)}: {_shares(seen)}"),
+        _line("time in tasks", duration(seen.wall_s) + _shares(seen)),
     ]
     for place, step in enumerate(seen.steps):
         lines.append(_line("costliest step" if place == 0 else "", _step(step)))
@@ -53,8 +53,13 @@ def glance_lines(run_id: str, seen: Glance) -> list[str]:
     return lines
 
 
+def warning_line(text: str) -> str:
+    """What a store warned of, as one more line."""
+    return _line("warning", text)
+
+
 def _line(name: str, said: str) -> str:
-    return f"  {name:<14} {fit(said, WIDTH - 17)}"
+    return f"  {name:<14} {fit(said, WIDTH - 17)}".rstrip()
 
 
 def _ended(seen: Glance) -> str:
@@ -76,8 +81,10 @@ def _peak(seen: Glance) -> str:
 
 def _shares(seen: Glance) -> str:
     if all(share is None for share in seen.shares.values()):
-        return "on what is not known"
-    return ", ".join(f"{whole_percent(seen.shares[p])} {title}" for p, title in _PARTS.items())
+        return ""
+    return ": " + ", ".join(
+        f"{whole_percent(seen.shares[p])} {title}" for p, title in _PARTS.items()
+    )
 
 
 def _step(step: StepGlance) -> str:

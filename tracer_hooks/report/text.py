@@ -60,8 +60,8 @@ def _visible(sign: str) -> str:
 
 
 def _cells(text: str) -> int:
-    if text.isascii():
-        return len(text)
+    if text.isascii() or text.translate(_ASCII).isascii():
+        return len(text)  # our own signs are one cell each
     from rich.cells import cell_len  # not at the top: the end of an engine's run does without
 
     return cell_len(text)
