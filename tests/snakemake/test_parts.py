@@ -17,6 +17,7 @@ pytest.importorskip("snakemake.executors.local")
 
 from snakemake_executor_plugin_tracer import cards, compatibility, handover, sizes
 
+pytestmark = pytest.mark.snakemake
 VALUES = st.text(min_size=1, max_size=8)
 
 

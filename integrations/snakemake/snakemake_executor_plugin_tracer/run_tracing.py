@@ -51,6 +51,7 @@ class RunTracing(Tracing):
                 for member in job.jobs if job.is_group() else (job,):
                     if cards.kind(member) not in ("none", "template_engine"):
                         self._seen.add(cards.task_id(member))
+            self._expect_the_end()
         except Exception as error:
             complain("record", f"the run has no record of its own ({explain(error)})")
 
@@ -69,9 +70,13 @@ class RunTracing(Tracing):
         )
         if self._record.problem:
             complain("store", f"{self._record.problem}; the jobs run, but nothing is recorded")
-        elif self._summary is not None:
-            self._summary.prepare()
         atexit.register(self._left_open)
+
+    def _expect_the_end(self) -> None:
+        if self._summary is None or self._record is None or self._record.problem:
+            return
+        done = int(self._workflow.scheduler.finished_jobs)
+        self._summary.expect(done, len(self._workflow.dag) - done)
 
     def handover(self, job: Any) -> Handover:
         """What a remote job's own Snakemake has to know."""

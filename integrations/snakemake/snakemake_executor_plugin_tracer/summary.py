@@ -1,20 +1,14 @@
-"""The end of a run: ingest, and ten lines on what it used.
-
-Both happen in a process of their own: whatever pyarrow or DuckDB do there, Snakemake's process has
-neither imported nor to survive it, and an adapter keeps out of the store.
-"""
+"""The end of a run: ingest, and ten lines on what it used, in a process of their own."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from pathlib import Path
+import time
 
 from snakemake_executor_plugin_tracer.complaints import complain, explain
+from tracer_hooks.finish_apart import FinishApart
 
-_CLOSING = Path(__file__).parent / "closing.py"
-_TIMEOUT_S = 900
+# Loading takes about half a second. Only a run that is over by then would wait for it noticeably.
+_NEAR_S = 2.0
 
 
 class Summary:
@@ -22,56 +16,29 @@ class Summary:
 
     def __init__(self, run_id: str, store: str) -> None:
         self._run_id, self._store = run_id, store
-        self._process: subprocess.Popen[str] | None = None
+        self._apart = FinishApart(run_id, store)
+        self._begin: float | None = None
 
-    def prepare(self) -> None:
-        """The run begins: a process loads, at low priority, what a short run would wait for."""
-        try:
-            self._process = self._start()
-        except Exception as error:
-            complain("prepare", f"the summary cannot be prepared ({explain(error)})")
+    def expect(self, done: int, left: int) -> None:
+        """So many jobs have been run, so many are left: if the end is near, begin to load."""
+        now = time.monotonic()
+        if self._begin is None:
+            self._begin = now
+        elif done and (now - self._begin) / done * left < _NEAR_S:
+            try:
+                self._apart.prepare()
+            except OSError as error:
+                complain("prepare", f"the summary cannot be prepared ({explain(error)})")
 
     def show(self) -> None:
         """Ingest the run and print its summary in Snakemake's log."""
-        later = f"see it later with: tracer-hooks report {self._run_id} --store {self._store}"
         try:
-            lines = self._lines()
+            lines = self._apart.lines()
             from snakemake.logging import logger
 
-            logger.info(lines)
+            logger.info("\n".join(lines))
         except KeyboardInterrupt:  # all jobs have ended: not worth failing the workflow for
+            later = f"see it later with: tracer-hooks report {self._run_id} --store {self._store}"
             complain("summary", f"the summary was interrupted; {later}")
         except Exception as error:
-            complain("summary", f"no summary ({explain(error)}); {later}")
-        finally:
-            self.abandon()
-
-    def abandon(self) -> None:
-        """End the process, if it still runs."""
-        process = self._process
-        if process is not None and process.poll() is None:
-            process.kill()
-            process.wait()
-
-    def _lines(self) -> str:
-        process = self._process
-        if process is None or process.poll() is not None:  # a long run: it has given up waiting
-            process = self._process = self._start()
-        out, err = process.communicate("go\n", timeout=_TIMEOUT_S)
-        if process.returncode != 0 or not out.strip():
-            said = err.strip().splitlines()
-            raise RuntimeError(said[-1] if said else f"exit status {process.returncode}")
-        return out.rstrip("\n")
-
-    def _start(self) -> subprocess.Popen[str]:
-        # A session of its own: Ctrl-C is for the jobs, and for us only through Snakemake.
-        arguments = [json.dumps(sys.path), self._store, self._run_id]
-        return subprocess.Popen(
-            [sys.executable, "-I", str(_CLOSING), *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-            errors="replace",
-            start_new_session=True,
-        )
+            complain("summary", f"no summary ({explain(error)})")
