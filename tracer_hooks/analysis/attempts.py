@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from tracer_hooks.analysis.tables import Tables, relations
+from tracer_hooks.analysis.tables import Relations, Tables, relations
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -23,16 +23,12 @@ def attempts(tables: Tables) -> ir.Table:
     `last_attempt` (bool): decides the status of its task; `wall_known_s`: the sum of the five
     parts of the wall time, null if any of them is; `cores_mean`: CPU seconds per second of wall.
     """
-    t = relations(tables)
-    if t.attempts is None:
-        rows = _attempts(t["tasks"])
-        # Every analysis starts here: computed once, it halves the time of a report. What lives in
-        # another backend stays there.
-        t.attempts = ibis.memtable(rows.to_pyarrow()) if t.in_memory else rows
-    return t.attempts
+    # Every analysis starts here: computed once, it halves the time of a report.
+    return relations(tables).derived("attempts", _attempts)
 
 
-def _attempts(tasks: ir.Table) -> ir.Table:
+def _attempts(t: Relations) -> ir.Table:
+    tasks = t["tasks"]
     # A rerun may repeat the attempt number: then the one that started last counts.
     newest_first = [tasks.attempt.desc(), tasks.started_at.desc(), tasks.spool.desc()]
     rank = ibis.row_number().over(group_by=[tasks.run_id, tasks.task_id], order_by=newest_first)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import ibis
 
 from tracer_hooks.analysis.attempts import attempts
-from tracer_hooks.analysis.tables import Tables, frame, record, records, relations
+from tracer_hooks.analysis.tables import Relations, Tables, records, relations
 from tracer_hooks.analysis.usage import counted_exactly
 
 if TYPE_CHECKING:
@@ -37,28 +37,34 @@ def coverage(tables: Tables) -> dict[str, Any]:
     only are one. Of the rows of processes: `process_row_count`, `only_name_count` (no command line
     is known) and `cpu_source_s`, the CPU seconds by how they were measured. Network bytes that no
     process accounts for: `network_unattributed_rx_bytes` and `…_tx_bytes`; those that may be
-    others' and are not in the totals: `network_not_counted_rx_bytes` and `…_tx_bytes`.
+    others' and are not in the totals: `network_not_counted_rx_bytes` and `…_tx_bytes`. `oom_count`
+    is how many times memory ran out, `throttled_count` how many attempts a CPU quota held back.
     """
     t = relations(tables)
-    a = attempts(t)
-    result = record(_totals(a))
+    result = t.record(_totals)
     missing = {figure: result.pop(f"missing_{figure}") for figure in _FIGURES}
-    tools = t["tools"]
-    folded = record(tools.agg(folded_process_count=tools.folded_count.sum()))
-    sources = _sources(a)
     return {
-        **result, **folded, "missing": missing, **sources, **_rows(t["processes"]),
-        **record(_network_unattributed(t["events"])), "degraded": _degraded(t["events"]),
+        **result, **t.record(_folded), "missing": missing, **_sources(t), **_rows(t),
+        **t.record(_events), "degraded": _degraded(t),
     }  # fmt: skip
 
 
-def _rows(processes: ir.Table) -> dict[str, Any]:
+def _folded(t: Relations) -> ir.Table:
+    return t["tools"].agg(folded_process_count=t["tools"].folded_count.sum())
+
+
+def _by_cpu_source(t: Relations) -> ir.Table:
+    processes = t["processes"]
     counted = processes.group_by("cpu_source").agg(
         rows=processes.count(),
         only_name=(processes.argv_source == "comm").sum().fill_null(0),
         cpu_s=processes.cpu_s.sum(),
     )
-    found = records(frame(counted.order_by(ibis.desc("cpu_s"), "cpu_source")))  # a handful
+    return counted.order_by(ibis.desc("cpu_s"), "cpu_source")
+
+
+def _rows(t: Relations) -> dict[str, Any]:
+    found = records(t.frame(_by_cpu_source))  # a handful
     return {
         "process_row_count": sum(row["rows"] for row in found),
         "only_name_count": sum(row["only_name"] for row in found),
@@ -70,23 +76,32 @@ def _rows(processes: ir.Table) -> dict[str, Any]:
     }
 
 
-def _network_unattributed(events: ir.Table) -> ir.Table:
-    """Sums of what the events say; their detail may come from another version, or be broken."""
-    lost = events.filter(events.kind == "network_unattributed")
-    return lost.agg(
-        **{
-            f"network_{column}_{way}_bytes": lost.detail.re_extract(
-                f'"{key}{way}_bytes": *([0-9]+)', 1
-            )
-            .try_cast("int64")
-            .sum()
-            for column, key in (("unattributed", ""), ("not_counted", "not_counted_"))
-            for way in ("rx", "tx")
-        }
+def _events(t: Relations) -> ir.Table:
+    """What events say; their detail may come from another version, or be broken."""
+    events = t["events"]
+    attempt = _attempt_of(events)
+    unattributed = {
+        f"network_{column}_{way}_bytes": events.detail.re_extract(
+            f'"{key}{way}_bytes": *([0-9]+)', 1
+        )
+        .try_cast("int64")
+        .sum(where=events.kind == "network_unattributed")
+        for column, key in (("unattributed", ""), ("not_counted", "not_counted_"))
+        for way in ("rx", "tx")
+    }
+    return events.agg(
+        oom_count=(events.kind == "oom").sum().fill_null(0),
+        throttled_count=attempt.nunique(where=events.kind == "throttled"),
+        **unattributed,
     )
 
 
-def _totals(a: ir.Table) -> ir.Table:
+def _attempt_of(events: ir.Table) -> ir.StringValue:
+    return events.task_id.fill_null("") + "\0" + events.attempt.cast("string")
+
+
+def _totals(t: Relations) -> ir.Table:
+    a = attempts(t)
     attributed = a.cpu_unattributed_s.notnull() & a.cpu_s.notnull()
     watched = a.observer_cpu_s.notnull()
     return a.agg(
@@ -117,10 +132,14 @@ def _totals(a: ir.Table) -> ir.Table:
     )
 
 
-def _sources(a: ir.Table) -> dict[str, dict[str, int]]:
+def _by_sources(t: Relations) -> ir.Table:
+    a = attempts(t)
+    return a.group_by(*_SOURCES).agg(attempt_count=a.count()).order_by(*_SOURCES)
+
+
+def _sources(t: Relations) -> dict[str, dict[str, int]]:
     """By source column: how many attempts have which value, most frequent first; null left out."""
-    counted = a.group_by(*_SOURCES).agg(attempt_count=a.count())
-    rows = records(frame(counted.order_by(*_SOURCES)))
+    rows = records(t.frame(_by_sources))
     tallies: dict[str, Counter[str]] = {column: Counter() for column in _SOURCES}
     for row in rows:  # combinations of sources, a handful
         for column in _SOURCES:
@@ -129,17 +148,19 @@ def _sources(a: ir.Table) -> dict[str, dict[str, int]]:
     return {column: dict(tally.most_common()) for column, tally in tallies.items()}
 
 
-def _degraded(events: ir.Table) -> list[dict[str, Any]]:
-    degraded = events.filter(events.kind == "degraded")
-    attempt = ibis.coalesce(degraded.task_id, "") + "\0" + degraded.attempt.cast("string")
+def _by_detail(t: Relations) -> ir.Table:
+    degraded = t["events"].filter(t["events"].kind == "degraded")
     # A rate or a size that differs from task to task would make a line for each.
     alike = degraded.detail.re_replace("[0-9]{4,}", "#")
     counted = degraded.group_by(alike=alike).agg(
-        detail=degraded.detail.min(), attempt_count=attempt.nunique()
+        detail=degraded.detail.min(), attempt_count=_attempt_of(degraded).nunique()
     )
-    ordered = counted.order_by(ibis.desc("attempt_count"), ibis.asc("detail")).limit(_MAX_DEGRADED)
+    return counted.order_by(ibis.desc("attempt_count"), ibis.asc("detail")).limit(_MAX_DEGRADED)
+
+
+def _degraded(t: Relations) -> list[dict[str, Any]]:
     merged: dict[tuple[str | None, str | None], int] = {}
-    for row in records(frame(ordered)):
+    for row in records(t.frame(_by_detail)):
         what = _said(row["detail"])
         merged[what] = merged.get(what, 0) + row["attempt_count"]
     return [

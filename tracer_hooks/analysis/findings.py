@@ -38,7 +38,6 @@ class Measured:
     failures: list[dict[str, Any]]
     hosts: Row
     coverage: Row
-    told: Row
 
 
 # What concerns no task's time, or no one step, comes after what a step's author can change.
@@ -68,8 +67,11 @@ def _failures(measured: Measured) -> Iterator[Finding]:
         evidence = {**row, "wall_share": share}
         yield Finding(f"attempts_{row['status']}", None, weight, evidence, of_run=True)
     explained = sum(row["oom_count"] for row in measured.failures)
-    if measured.told["oom_count"] > explained:
-        evidence = {"event_count": measured.told["oom_count"], "failed_attempt_count": explained}
+    if measured.coverage["oom_count"] > explained:
+        evidence = {
+            "event_count": measured.coverage["oom_count"],
+            "failed_attempt_count": explained,
+        }
         yield Finding("out_of_memory", None, 1.5, evidence, of_run=True)
 
 
@@ -125,7 +127,7 @@ def _contention(measured: Measured) -> Iterator[Finding]:
         "worst_step": worst["step"],
         "worst_runnable_share": worst["runnable_share"],
         "worst_wall_runnable_s": worst["wall_runnable_s"],
-        "throttled_attempt_count": measured.told["throttled_count"],
+        "throttled_attempt_count": measured.coverage["throttled_count"],
     }
     yield Finding("waited_for_core", None, weight, evidence, of_run=True)
 

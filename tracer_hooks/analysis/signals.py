@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import ibis
 
 from tracer_hooks.analysis.attempts import attempts
-from tracer_hooks.analysis.tables import Tables, attempt_key, frame, record, relations
+from tracer_hooks.analysis.tables import Relations, Tables, attempt_key, relations
 from tracer_hooks.analysis.thresholds import threshold
 
 if TYPE_CHECKING:
+    import ibis.expr.types as ir
     import pandas as pd
 
 
@@ -21,7 +22,11 @@ def failures(tables: Tables) -> pd.DataFrame:
     `oom_count`, `timeout_count`, `signal_count` by cause, `wall_s` and `cpu_s` that those attempts
     used, `step_count`, one `step` and one `task_id` (of a task that stayed so, if any did).
     """
-    a = attempts(tables)
+    return relations(tables).frame(_failures)
+
+
+def _failures(t: Relations) -> ir.Table:
+    a = attempts(t)
     bad = a.filter(a.status.isin(["failed", "lost", "cancelled"]))
     grouped = bad.group_by("status").agg(
         attempt_count=bad.count(),
@@ -36,12 +41,15 @@ def failures(tables: Tables) -> pd.DataFrame:
         wall_s=bad.wall_s.sum(),
         cpu_s=bad.cpu_s.sum(),
     )
-    return frame(grouped.order_by("status"))
+    return grouped.order_by("status")
 
 
 def short_helpers(tables: Tables) -> pd.DataFrame:
     """Tools, by step, whose processes mostly lived shorter than one polling interval."""
-    t = relations(tables)
+    return relations(tables).frame(_short_helpers)
+
+
+def _short_helpers(t: Relations) -> ir.Table:
     tools, a = t["tools"], attempts(t)
     keys = [key for key in attempt_key(tools) if key in attempt_key(a)]
     # Two null spools are two unknown files; the other keys are then enough.
@@ -56,7 +64,7 @@ def short_helpers(tables: Tables) -> pd.DataFrame:
         (grouped.short_count > 0)
         & (grouped.short_count >= threshold("short_share") * grouped["count"])
     )
-    return frame(short.order_by("step", ibis.desc("short_count"), "tool"))
+    return short.order_by("step", ibis.desc("short_count"), "tool")
 
 
 def hosts(tables: Tables) -> dict[str, Any]:
@@ -65,7 +73,11 @@ def hosts(tables: Tables) -> dict[str, Any]:
     `host_count`, `busy_share` (CPU not idle and not waiting for I/O), `iowait_share`,
     `cpu_busy_s`; null without two readings of a host.
     """
-    readings = relations(tables)["hosts"]
+    return relations(tables).record(_hosts)
+
+
+def _hosts(t: Relations) -> ir.Table:
+    readings = t["hosts"]
     counters = [f"cpu_{state}_s" for state in ("user", "system", "idle", "iowait", "steal")]
     grown = readings.group_by("host").agg(
         readings=readings.count(),
@@ -80,21 +92,6 @@ def hosts(tables: Tables) -> dict[str, Any]:
     steal, iowait = sums.cpu_steal_s.fill_null(0.0), sums.cpu_iowait_s
     busy = sums.cpu_user_s + sums.cpu_system_s
     whole = (busy + sums.cpu_idle_s + iowait + steal).nullif(0.0)
-    return record(
-        sums.select(
-            "host_count", cpu_busy_s=busy, busy_share=busy / whole, iowait_share=iowait / whole
-        )
-    )
-
-
-def told(tables: Tables) -> dict[str, int]:
-    """What the kernel told: `oom_count`, how many times memory ran out; `throttled_count`,
-    attempts that a CPU quota held back."""
-    events = relations(tables)["events"]
-    attempt = events.task_id.fill_null("") + "\0" + events.attempt.cast("string")
-    return record(
-        events.agg(
-            oom_count=(events.kind == "oom").sum().fill_null(0),
-            throttled_count=attempt.nunique(where=events.kind == "throttled"),
-        )
+    return sums.select(
+        "host_count", cpu_busy_s=busy, busy_share=busy / whole, iowait_share=iowait / whole
     )

@@ -11,11 +11,12 @@ from tracer_hooks.analysis import signals, usage
 from tracer_hooks.analysis.attempts import attempts
 from tracer_hooks.analysis.coverage import coverage
 from tracer_hooks.analysis.findings import Finding, Measured, findings
-from tracer_hooks.analysis.tables import Tables, frame, record, records, relations
+from tracer_hooks.analysis.tables import Relations, Tables, records, relations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import ibis.expr.types as ir
     import pandas as pd
 
 
@@ -67,7 +68,6 @@ def measure(tables: Tables, steps: pd.DataFrame | None = None) -> Measured:
         failures=records(signals.failures(t)),
         hosts=signals.hosts(t),
         coverage=coverage(t),
-        told=signals.told(t),
     )
 
 
@@ -79,15 +79,12 @@ def run_facts(tables: Tables, run_id: str, totals: Mapping[str, Any]) -> dict[st
     `succeeded`.
     """
     t = relations(tables, run_id)
-    runs, a = t["runs"].drop("spool"), attempts(t)
-    facts: dict[str, Any] = dict.fromkeys(runs.columns)
-    # A run id used twice has two records: the one that started last speaks for the run.
-    newest = records(frame(runs.order_by(ibis.desc("started_at")).limit(1)))
+    record = t.frame(_newest_run)
+    facts: dict[str, Any] = dict.fromkeys(str(name) for name in record.columns)
+    newest = records(record)
     if newest:
         facts.update(newest[0])
-    shared = {name: a[name].max() for name in ("pipeline", "engine", "host", "user", "workdir")}
-    seen = record(a.agg(started_at=a.started_at.min(), ended_at=a.ended_at.max(), **shared))
-    for name, value in seen.items():
+    for name, value in t.record(_seen_of_run).items():
         if facts[name] is None and not (name == "ended_at" and newest):
             facts[name] = value
     facts["run_id"] = run_id
@@ -98,6 +95,17 @@ def run_facts(tables: Tables, run_id: str, totals: Mapping[str, Any]) -> dict[st
     if facts["wall_s"] is None and facts["started_at"] and facts["ended_at"]:
         facts["wall_s"] = (facts["ended_at"] - facts["started_at"]).total_seconds()
     return facts
+
+
+def _newest_run(t: Relations) -> ir.Table:
+    """A run id used twice has two records: the one that started last speaks for the run."""
+    return t["runs"].drop("spool").order_by(ibis.desc("started_at")).limit(1)
+
+
+def _seen_of_run(t: Relations) -> ir.Table:
+    a = attempts(t)
+    shared = {name: a[name].max() for name in ("pipeline", "engine", "host", "user", "workdir")}
+    return a.agg(started_at=a.started_at.min(), ended_at=a.ended_at.max(), **shared)
 
 
 def _status(totals: Mapping[str, Any]) -> str | None:

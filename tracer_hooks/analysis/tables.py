@@ -1,14 +1,16 @@
-"""The store's tables as Ibis relations, and expressions as pandas frames."""
+"""The store's tables as Ibis relations, and what is expressed with them as pandas frames."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import ibis
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from tracer_hooks.analysis.memory import Memory, compiled
 from tracer_hooks.store.schema import TABLES
 
 if TYPE_CHECKING:
@@ -31,14 +33,21 @@ class TableReader(Protocol):
 class Relations:
     """The store's tables as Ibis relations, each prepared when it is first asked for."""
 
-    def __init__(self, source: Mapping[str, Any] | TableReader, run_id: str | None) -> None:
+    def __init__(
+        self,
+        source: Mapping[str, Any] | TableReader,
+        run_id: str | None,
+        only: Mapping[str, Any] | None = None,
+    ) -> None:
+        """`only`: values that columns must have, in the tables that have such a column."""
         self._source = source
         self._run_id = run_id
+        self._only = dict(only or {})
         self._prepared: dict[str, ir.Table] = {}
-        self.in_memory = not isinstance(source, Mapping) or all(
+        in_memory = not isinstance(source, Mapping) or all(
             isinstance(table, pa.Table) for table in source.values()
         )
-        self.attempts: ir.Table | None = None  # see `attempts.attempts`
+        self._memory = Memory(self._arrow) if in_memory else None
 
     def __getitem__(self, name: str) -> ir.Table:
         """The table `name` with all columns of its schema, `run_id` first.
@@ -46,13 +55,78 @@ class Relations:
         A table that is absent is empty, a column that an older store lacks is null.
         """
         if name not in self._prepared:
-            raw = (
-                self._source.get(name)
-                if isinstance(self._source, Mapping)
-                else self._source.table(name, self._run_id)
+            self._prepared[name] = (
+                self._elsewhere(name)
+                if self._memory is None
+                else ibis.table(ibis.Schema.from_pyarrow(_with_run_id(name)), name=name)
             )
-            self._prepared[name] = _relation(raw, name, self._run_id)
         return self._prepared[name]
+
+    def derived(self, name: str, build: Query) -> ir.Table:
+        """What `build` makes of these tables, as a relation that others can be made from: in
+        memory it is computed once."""
+        if name not in self._prepared:
+            self._prepared[name] = (
+                build(self) if self._memory is None else self._memory.derived(name, self, build)
+            )
+        return self._prepared[name]
+
+    def of(self, **only: Any) -> Relations:
+        """The same tables with only the rows in which these columns have these values."""
+        return Relations(self._source, self._run_id, {**self._only, **only})
+
+    def frame(self, build: Query, *arguments: Hashable) -> pd.DataFrame:
+        """Run what `build(self, *arguments)` expresses.
+
+        `build` must be a function of a module, whose expression depends on nothing else: it is
+        compiled once in a process for all tables in memory.
+        """
+        if self._memory is None:
+            return _frame(build(self, *arguments).to_pyarrow())
+        return _frame(self._memory.answer(self, build, arguments))
+
+    def record(self, build: Query, *arguments: Hashable) -> dict[str, Any]:
+        """The one row of an aggregate, as a dict of plain Python values."""
+        return records(self.frame(build, *arguments))[0]
+
+    def run(self, expression: ir.Table) -> pd.DataFrame:
+        """Run an expression of these relations that will hardly be needed again."""
+        if self._memory is None:
+            return _frame(expression.to_pyarrow())
+        return _frame(self._memory.run(compiled(expression)))
+
+    def _raw(self, name: str) -> Any:
+        if isinstance(self._source, Mapping):
+            return self._source.get(name)
+        return self._source.table(name, self._run_id)
+
+    def _elsewhere(self, name: str) -> ir.Table:
+        relation = _relation(self._raw(name), name, self._run_id)
+        for column, value in self._only.items():
+            if column in relation.columns:
+                relation = relation.filter(relation[column] == value)
+        return relation
+
+    def _arrow(self, name: str) -> pa.Table:
+        """The table as DuckDB gets it: the schema's columns and no others, of one run."""
+        schema, raw = _with_run_id(name), self._raw(name)
+        if raw is None:
+            return schema.empty_table()
+        only = {"run_id": self._run_id, **self._only}
+        for column, value in only.items():
+            if column in raw.column_names and value is not None:
+                raw = raw.filter(pc.equal(raw[column], value))
+        known = set(raw.column_names)
+        constant = {"run_id": self._run_id}
+        columns = [
+            raw[field.name].cast(field.type) if field.name in known
+            else pa.repeat(pa.scalar(constant.get(field.name), field.type), raw.num_rows)
+            for field in schema
+        ]  # fmt: skip
+        return pa.Table.from_arrays(columns, schema=schema)
+
+
+Query: TypeAlias = "Callable[..., ir.Table]"
 
 
 # What an analysis takes: a store, or tables by the names of `store.schema.TABLES`. A pyarrow table
@@ -66,9 +140,8 @@ def relations(tables: Tables, run_id: str | None = None) -> Relations:
     return tables if isinstance(tables, Relations) else Relations(tables, run_id)
 
 
-def frame(expression: ir.Table) -> pd.DataFrame:
-    """Run the expression. Integers and booleans are nullable, a missing float is NaN."""
-    arrow = expression.to_pyarrow()
+def _frame(arrow: pa.Table) -> pd.DataFrame:
+    """Integers and booleans are nullable, a missing float is NaN, times are UTC."""
     data: pd.DataFrame = arrow.to_pandas(types_mapper=_NULLABLE.get, maps_as_pydicts="lossy")
     for name in data.columns:
         if isinstance(data[name].dtype, pd.DatetimeTZDtype):
@@ -84,14 +157,13 @@ def records(data: pd.DataFrame) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def record(expression: ir.Table) -> dict[str, Any]:
-    """The one row of an aggregate, as a dict of plain Python values."""
-    return records(frame(expression))[0]
-
-
 def attempt_key(relation: ir.Table) -> list[str]:
     """The columns that tell one attempt from another (a rerun may repeat task and attempt)."""
     return [name for name in ("run_id", "task_id", "attempt", "spool") if name in relation.columns]
+
+
+def _with_run_id(name: str) -> pa.Schema:
+    return TABLES[name].insert(0, pa.field("run_id", pa.string()))
 
 
 def _relation(raw: pa.Table | ir.Table | None, name: str, run_id: str | None) -> ir.Table:

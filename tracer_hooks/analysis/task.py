@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tracer_hooks.analysis.attempts import WAITS, attempts
-from tracer_hooks.analysis.tables import Tables, attempt_key, frame, records, relations
+from tracer_hooks.analysis.tables import Relations, Tables, records, relations
 from tracer_hooks.errors import TracerError
 
 if TYPE_CHECKING:
@@ -59,12 +59,7 @@ def summarise_task(
     Raises TracerError if the run has no such task or attempt.
     """
     t = relations(tables, run_id)
-    a = attempts(t)
-    all_of_it = frame(
-        a.filter(a.task_id == task_id)
-        .drop("wall_known_s")
-        .order_by("attempt", "started_at", "spool")
-    )
+    all_of_it = t.of(task_id=task_id).frame(_attempts)
     rows = records(all_of_it)
     chosen = [row for row in rows if attempt in (None, row["attempt"])]
     if not rows:
@@ -73,17 +68,27 @@ def summarise_task(
         there = ", ".join(str(row["attempt"]) for row in rows)
         raise TracerError(f"task {task_id!r} has no attempt {attempt}; it has {there}")
     row = next((row for row in chosen if row["last_attempt"]), chosen[-1])
-    tools, events = _of(t["tools"], row), _of(t["events"], row)
-    by_cpu = tools.drop("spool").order_by(ibis.desc("cpu_s"), "tool")
-    by_time = events.drop("spool").order_by("at", "kind", "detail").limit(MAX_EVENTS)
+    own = t.of(**{key: row[key] for key in ("task_id", "attempt", "spool") if row[key] is not None})
     return TaskReport(
         attempt={name: value for name, value in row.items() if name != "spool"},
         attempts=all_of_it.drop(columns="spool"),
-        processes=process_groups(_of(t["processes"], row)),
-        tools=frame(by_cpu),
-        timeline=timeline(_of(t["readings"], row), row, buckets),
-        events=frame(by_time),
+        processes=process_groups(own),
+        tools=own.frame(_tools),
+        timeline=timeline(own, row, buckets),
+        events=own.frame(_events),
     )
+
+
+def _attempts(t: Relations) -> ir.Table:
+    return attempts(t).drop("wall_known_s").order_by("attempt", "started_at", "spool")
+
+
+def _tools(t: Relations) -> ir.Table:
+    return t["tools"].drop("spool").order_by(ibis.desc("cpu_s"), "tool")
+
+
+def _events(t: Relations) -> ir.Table:
+    return t["events"].drop("spool").order_by("at", "kind", "detail").limit(MAX_EVENTS)
 
 
 def find_task(tables: Tables, run_id: str, wanted: str) -> str:
@@ -91,7 +96,8 @@ def find_task(tables: Tables, run_id: str, wanted: str) -> str:
 
     Raises TracerError with the candidates if that is none, or several.
     """
-    a = attempts(relations(tables, run_id))
+    t = relations(tables, run_id)
+    a = attempts(t)
     name = ibis.coalesce(a.task_name, "")
     tests = (
         a.task_id == wanted,
@@ -101,7 +107,7 @@ def find_task(tables: Tables, run_id: str, wanted: str) -> str:
     )
     rank = ibis.cases(*((test, place) for place, test in enumerate(tests)), else_=len(tests))
     ranked = a.select("task_id", rank=rank).group_by("task_id").agg(rank=lambda s: s.rank.min())
-    best = frame(ranked.order_by("rank", "task_id").limit(1000))
+    best = t.run(ranked.order_by("rank", "task_id").limit(1000))
     if best.empty:
         raise TracerError(f"run {run_id!r} has no tasks on record yet")
     closest = int(best["rank"].iloc[0])
@@ -116,15 +122,19 @@ def find_task(tables: Tables, run_id: str, wanted: str) -> str:
     return ids[0]
 
 
-def process_groups(processes: ir.Table) -> pd.DataFrame:
-    """The processes, those alike folded: siblings of one tool that started nothing themselves.
+def process_groups(tables: Tables) -> pd.DataFrame:
+    """The processes of an attempt, those alike folded: siblings of one tool that started nothing.
 
     One row per group: `process_id` (the first's), `parent_id`, `tool`, `forked`, `count`, `pid`
     (of a group of one), `started_at` (first), `ended_at` (last; null if one lives on),
     `cpu_s` and bytes (sums), `memory_peak_bytes` (largest), `exit_code`, `signal` (of one that
     ended badly, if any); in order of start.
     """
-    p = processes
+    return relations(tables).frame(_process_groups)
+
+
+def _process_groups(t: Relations) -> ir.Table:
+    p = t["processes"]
     parents = p.filter(p.parent_id.notnull()).select(child_of="parent_id").distinct()
     known = p.left_join(parents, p.process_id == parents.child_of)
     alone = known.child_of.notnull()
@@ -151,10 +161,10 @@ def process_groups(processes: ir.Table) -> pd.DataFrame:
         signal=group.signal.max(),
     )
     named = folded.rename(tool="name", forked="fork").drop("single")
-    return frame(named.order_by("started_at", "process_id"))
+    return named.order_by("started_at", "process_id")
 
 
-def timeline(readings: ir.Table, attempt: Mapping[str, Any], buckets: int) -> pd.DataFrame:
+def timeline(tables: Tables, attempt: Mapping[str, Any], buckets: int) -> pd.DataFrame:
     """The attempt's course in `buckets` equal spans; empty with fewer than two readings.
 
     `start_s`, `end_s` since the start; `cores`, `<part>_share` of the span's wall time and bytes
@@ -162,9 +172,7 @@ def timeline(readings: ir.Table, attempt: Mapping[str, Any], buckets: int) -> pd
     `memory_bytes`, `processes`: the most that a reading in the span saw, else the reading before.
     A column of which no reading says anything is null.
     """
-    columns = [*dict.fromkeys(_RATES.values()), "memory_bytes", "processes"]
-    whole = readings.filter(readings.process_id.isnull() & readings.elapsed_s.notnull())
-    rows = frame(whole.select("elapsed_s", *columns).order_by("elapsed_s"))
+    rows = relations(tables).frame(_readings)
     names = ["start_s", "end_s", *_RATES, "memory_bytes", "processes"]
     course: pd.DataFrame = pd.DataFrame(columns=names)
     if len(rows) < 2 or buckets < 1:
@@ -180,6 +188,13 @@ def timeline(readings: ir.Table, attempt: Mapping[str, Any], buckets: int) -> pd
         values = rows[column].to_numpy(float, na_value=np.nan)
         result[column] = _most(at, values, edges)
     return cast("pd.DataFrame", pd.DataFrame(result))
+
+
+def _readings(t: Relations) -> ir.Table:
+    readings = t["readings"]
+    whole = readings.filter(readings.process_id.isnull() & readings.elapsed_s.notnull())
+    columns = [*dict.fromkeys(_RATES.values()), "memory_bytes", "processes"]
+    return whole.select("elapsed_s", *columns).order_by("elapsed_s")
 
 
 def _rates(
@@ -208,15 +223,6 @@ def _most(at: Numbers, values: Numbers, edges: Numbers) -> Numbers:
     largest = pd.Series(values[known]).groupby(inside).max()
     filled: Numbers = largest.reindex(range(spans)).ffill().to_numpy(float)
     return filled
-
-
-def _of(relation: ir.Table, attempt: Mapping[str, Any]) -> ir.Table:
-    """The rows that belong to the attempt."""
-    for key in attempt_key(relation):
-        value = attempt[key]
-        if value is not None:
-            relation = relation.filter(relation[key] == value)
-    return relation
 
 
 def _listed(ids: list[str]) -> str:

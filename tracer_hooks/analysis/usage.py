@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import ibis
 
 from tracer_hooks.analysis.attempts import STATUSES, attempts
-from tracer_hooks.analysis.tables import Tables, frame, record, relations
+from tracer_hooks.analysis.tables import Relations, Tables, relations
 from tracer_hooks.analysis.waits import shares, wait_sums
 
 if TYPE_CHECKING:
@@ -31,20 +31,28 @@ _SUMMED_BYTES = (
 
 def by_attempt(tables: Tables) -> pd.DataFrame:
     """One row per attempt: the columns of `tasks`, `last_attempt` and `cores_mean`; by start."""
-    rows = attempts(tables).drop("spool", "wall_known_s")
-    return frame(rows.order_by("started_at", "task_id", "attempt"))
+    return relations(tables).frame(_by_attempt)
+
+
+def _by_attempt(t: Relations) -> ir.Table:
+    rows = attempts(t).drop("spool", "wall_known_s")
+    return rows.order_by("started_at", "task_id", "attempt")
 
 
 def by_task(tables: Tables) -> pd.DataFrame:
     """One row per task: all its attempts added up, `status` of the last; most CPU first."""
-    a = attempts(tables)
+    return relations(tables).frame(_by_task)
+
+
+def _by_task(t: Relations) -> ir.Table:
+    a = attempts(t)
     of_last = {
         name: a[name].max(where=a.last_attempt)
         for name in ("step", "task_name", "sample", "status", "failure_cause", "host", "exit_code")
     }
     grouped = a.group_by("task_id").agg(**of_last, **_used(a), **wait_sums(a))
     order = (ibis.desc("cpu_s"), ibis.desc("wall_s"), ibis.asc("task_id"))
-    return frame(shares(grouped).order_by(*order))
+    return shares(grouped).order_by(*order)
 
 
 def by_step(tables: Tables) -> pd.DataFrame:
@@ -58,17 +66,23 @@ def by_step(tables: Tables) -> pd.DataFrame:
     `process_bound_count` the upper bounds of the `process_estimated_count` attempts that did not
     (tasks side by side may bound the same processes twice); `process_count` is both together.
     """
-    a = attempts(tables)
+    return relations(tables).frame(_by_step)
+
+
+def _by_step(t: Relations) -> ir.Table:
+    a = attempts(t)
     grouped = a.group_by("step").agg(**_counts(a), **_used(a), **wait_sums(a))
-    total = a.agg(run_wall_s=a.wall_s.sum())
-    joined = shares(grouped).cross_join(total)
-    shared = joined.mutate(wall_share=joined.wall_s / joined.run_wall_s.nullif(0.0))
-    return frame(shared.drop("run_wall_s").order_by(ibis.desc("wall_s"), ibis.asc("step")))
+    shared = shares(grouped).mutate(wall_share=lambda s: s.wall_s / s.wall_s.sum().nullif(0.0))
+    return shared.order_by(ibis.desc("wall_s"), ibis.asc("step"))
 
 
 def totals(tables: Tables) -> dict[str, Any]:
     """The same figures for the whole run, as a dict; None for what was not measured."""
-    a = attempts(tables)
+    return relations(tables).record(_totals)
+
+
+def _totals(t: Relations) -> ir.Table:
+    a = attempts(t)
     ended = {
         f"{status}_attempt_count": (a.status == status).sum().fill_null(0) for status in STATUSES
     }
@@ -77,7 +91,7 @@ def totals(tables: Tables) -> dict[str, Any]:
         **_counts(a), **ended, host_count=hosts, step_count=a.step.nunique(),
         **_used(a), **wait_sums(a),
     )  # fmt: skip
-    return record(shares(whole))
+    return shares(whole)
 
 
 def by_tool(tables: Tables) -> pd.DataFrame:
@@ -87,7 +101,11 @@ def by_tool(tables: Tables) -> pd.DataFrame:
     less what their tools did, so the column adds up to the run's `cpu_s`. It can be a little
     below zero where a process's own clock ran ahead of the kernel's totals.
     """
-    tools = relations(tables)["tools"]
+    return relations(tables).frame(_by_tool)
+
+
+def _by_tool(t: Relations) -> ir.Table:
+    tools = t["tools"]
     named = tools.group_by("tool").agg(
         kind=ibis.literal("tool"),
         task_count=tools.task_id.nunique(),
@@ -100,7 +118,7 @@ def by_tool(tables: Tables) -> pd.DataFrame:
         disk_read_bytes=tools.disk_read_bytes.sum(),
         disk_write_bytes=tools.disk_write_bytes.sum(),
     )
-    used = attempts(tables)
+    used = attempts(t)
     both = used.agg(run_cpu_s=used.cpu_s.sum()).cross_join(tools.agg(named_cpu_s=tools.cpu_s.sum()))
     rest = both.select(
         tool=ibis.literal(UNATTRIBUTED),
@@ -112,7 +130,7 @@ def by_tool(tables: Tables) -> pd.DataFrame:
     rows = named.union(rest).cross_join(both.select("run_cpu_s"))
     rows = rows.mutate(cpu_share=rows.cpu_s / rows.run_cpu_s.nullif(0.0)).drop("run_cpu_s")
     order = [rows.kind.asc(), rows.cpu_s.desc(), rows.wall_s.desc(), rows.tool.asc()]
-    return frame(rows.order_by(order))
+    return rows.order_by(order)
 
 
 def _counts(a: ir.Table) -> dict[str, ir.Scalar]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import ibis
 
 from tracer_hooks.analysis.attempts import WAITS, attempts
-from tracer_hooks.analysis.tables import Tables, frame, record
+from tracer_hooks.analysis.tables import Relations, Tables, relations
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -21,23 +21,27 @@ if TYPE_CHECKING:
 
 def by_attempt(tables: Tables) -> pd.DataFrame:
     """One row per attempt: `step`, `task_id`, `attempt` and the columns of `shares`."""
-    return _by(tables, "step", "task_id", "attempt")
+    return relations(tables).frame(_by, "step", "task_id", "attempt")
 
 
 def by_task(tables: Tables) -> pd.DataFrame:
     """One row per task, all its attempts together."""
-    return _by(tables, "step", "task_id")
+    return relations(tables).frame(_by, "step", "task_id")
 
 
 def by_step(tables: Tables) -> pd.DataFrame:
     """One row per step, most wall time first."""
-    return _by(tables, "step")
+    return relations(tables).frame(_by, "step")
 
 
 def whole_run(tables: Tables) -> dict[str, Any]:
     """The same for the run as a whole, as a dict."""
-    a = attempts(tables)
-    return record(shares(a.agg(wall_s=a.wall_s.sum(), **wait_sums(a))))
+    return relations(tables).record(_whole_run)
+
+
+def _whole_run(t: Relations) -> ir.Table:
+    a = attempts(t)
+    return shares(a.agg(wall_s=a.wall_s.sum(), **wait_sums(a)))
 
 
 def wait_sums(a: ir.Table) -> dict[str, ir.Scalar]:
@@ -55,7 +59,7 @@ def shares(sums: ir.Table) -> ir.Table:
     return sums.mutate(**parts, wall_known_share=ibis.least(known, 1.0))
 
 
-def _by(tables: Tables, *keys: str) -> pd.DataFrame:
-    a = attempts(tables)
+def _by(t: Relations, *keys: str) -> ir.Table:
+    a = attempts(t)
     sums = a.group_by(*keys).agg(wall_s=a.wall_s.sum(), **wait_sums(a))
-    return frame(shares(sums).order_by(ibis.desc("wall_s"), *keys))
+    return shares(sums).order_by(ibis.desc("wall_s"), *keys)

@@ -87,7 +87,8 @@ def whole_percent(share: float | None) -> str:
     """For columns: `71 %`, `<1 %`, `0 %`."""
     if not _known(share):
         return UNKNOWN
-    return "<1 %" if 0 < share < 0.005 else f"{share * 100:.0f} %"
+    text = f"{share * 100:.0f} %"
+    return "<1 %" if text == "0 %" and share > 0 else text
 
 
 def cores(value: float | None) -> str:
