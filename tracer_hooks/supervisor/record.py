@@ -19,6 +19,7 @@ from tracer_hooks.supervisor.totals import Totals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import _socket
     from collections.abc import Sequence
 
     from tracer_hooks.supervisor.attach import AttachedTotals
@@ -61,6 +62,7 @@ class Record:
         self.events = events
         self.evidence = Evidence()
         self.exits = exits
+        self.socket_ends: _socket.socket | None = None
         self._observer = None  # type: object
         self._zombie = None  # type: object
         self._broken = False
@@ -91,6 +93,10 @@ class Record:
         self._observer.tick(now)  # type: ignore[attr-defined]
 
     def _start_observer(self) -> None:
+        from tracer_hooks.supervisor.sock_diag import listen
+
+        # before the rest is even imported: what ends unheard is not counted
+        self.socket_ends = listen()
         from tracer_hooks.supervisor.watch import watch
 
         self._observer = watch(self)

@@ -64,6 +64,14 @@ def open_destroyed() -> "_socket.socket":
     return sock
 
 
+def listen() -> "_socket.socket | None":
+    """The same; None if the kernel refuses."""
+    try:
+        return open_destroyed()
+    except OSError:
+        return None
+
+
 def dump(sock: "_socket.socket") -> "list[Found]":
     """Every TCP socket of the network namespace; OSError if the kernel refuses."""
     body = pack("=BBBB48xII", 0, 0, 0, 1 << (_INFO - 1), _STATES, 0)

@@ -16,23 +16,32 @@ from tracer_hooks.supervisor.sources import Refused, Source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import _socket
+
     from tracer_hooks.supervisor.observer import Observer
     from tracer_hooks.supervisor.process import Image
 
 _IDLE_S = 0.05  # between checks of whether connections were opened
 _ACTIVE_S = 0.01  # the same while they are
 _ACTIVE_FOR_S = 0.5
+_CONTESTED_S = 0.1  # between looks at who else goes to peers of the tree
 _READ_S = 1.0  # sockets that stay open are read so often
 _READ_WITHOUT_ENDS_S = 0.02  # the same where nobody tells of their end
 # CPU seconds that may be spent at once, and earned back as a share of one core.
-_BURST_S = 0.1
+_BURST_S = 0.15
 _SHARE = 0.003
+_TOO_DEAR_S = 0.3  # as much overspent, which dumps can't be blamed for
 
 
-def watch_sockets(observer: "Observer", attached: bool) -> None:
-    """Have the observer count network bytes; say in the record why not, if the kernel refuses."""
+def watch_sockets(
+    observer: "Observer", attached: bool, ends: "_socket.socket | None" = None
+) -> None:
+    """Have the observer count network bytes; say in the record why not, if the kernel refuses.
+
+    `ends` is a socket that hears of ended sockets already.
+    """
     try:
-        source = NetworkSource(observer, attached)
+        source = NetworkSource(observer, attached, ends)
         observer.sources.append(source)
         observer.waits.known_connection = source.has_connection
     except Refused as refused:
@@ -44,13 +53,16 @@ class NetworkSource(Source):
 
     name = "sock_diag"
 
-    def __init__(self, observer: "Observer", attached: bool) -> None:
+    def __init__(
+        self, observer: "Observer", attached: bool, ends: "_socket.socket | None" = None
+    ) -> None:
         self._observer = observer
         self._attached = attached
         self._root = observer.proc.root
         self._holders = Holders(observer.proc, observer.tree)
         self._home = namespace_of(self._root, "self") or ""
-        self._all = {self._home: Connections(Namespace(self._root), self._holders, self._credit)}
+        space = Namespace(self._root, None, ends)
+        self._all = {self._home: Connections(space, self._holders, self._credit)}
         self._where = {}  # type: dict[int, str]  # the namespace of each live image
         self._refused = set()  # type: set[str]
         self._closed = Bytes()
@@ -58,7 +70,7 @@ class NetworkSource(Source):
         self._unsure = Bytes()
         self._complete = self._all[self._home].space.ends is not None
         self._looks = 0
-        self._next = self._settled = 0.0
+        self._next = self._settled = self._next_listing = 0.0
         # Until when connections are opened by somebody, and it may well be the tree: it has some
         # already, or new processes.
         self._active_until = self._suspect_until = 0.0
@@ -93,22 +105,30 @@ class NetworkSource(Source):
         for connections in list(self._all.values()):
             if self._has_news(connections, now):
                 self._behind = True
-        if self._behind and self._credit_s > 0:
-            self._behind = False
-            held = self._holders.held()
-            for connections in list(self._all.values()):
-                overdue = now - connections.dumped >= self._gap_s(connections)
-                if overdue or connections.must_dump(held):
-                    self._dump(connections, held, now)
-                connections.settle()
+        if self._credit_s > 0 and (self._behind or now >= self._next_listing):
+            self._take_stock(now)
         gained = (now - self._settled) * _SHARE if self._settled else 0.0
         self._settled = now
         self._credit_s = min(_BURST_S, self._credit_s + gained - (time.process_time() - begin))
-        grown = self._observer.tree.seen_count
-        if grown != self._grown or any(map(len, self._all.values())):
-            self._grown, self._suspect_until = grown, now + _ACTIVE_FOR_S
-        active = now < min(self._active_until, self._suspect_until) and self._credit_s > 0
-        self._next = now + (_ACTIVE_S if active else _IDLE_S)
+        if self._credit_s < -_TOO_DEAR_S:
+            self._stop_listening()
+        self._next = now + (_ACTIVE_S if self._is_active(now) else _IDLE_S)
+
+    def _take_stock(self, now: float) -> None:
+        """List the tree's sockets, and dump if that shows something new."""
+        self._behind = False
+        begin = time.process_time()
+        held = self._holders.held()
+        self._next_listing = now + (time.process_time() - begin) / _SHARE
+        for connections in list(self._all.values()):
+            gap_s = self._gap_s(connections)
+            if connections.contested():
+                gap_s = min(gap_s, _CONTESTED_S)
+            news = connections.opened != connections.opened_at_dump or connections.pending
+            overdue = (news or len(connections)) and now - connections.dumped >= gap_s
+            if overdue or connections.must_dump(held):
+                self._dump(connections, held, now)
+            connections.settle()
 
     def finish(self, now: float) -> None:
         if not self._looks:
@@ -143,6 +163,28 @@ class NetworkSource(Source):
 
     # one look
 
+    def _stop_listening(self) -> None:
+        """The host's connections are so many that to hear of each one's end costs too much."""
+        self._credit_s = 0.0
+        if not self._complete:
+            return
+        self._complete = False
+        for connections in self._all.values():
+            connections.space.stop_listening()
+        self._observer.degraded(
+            "network", "connections on this host end too often for each to be looked at"
+        )
+
+    def _is_active(self, now: float) -> bool:
+        """Whether connections may come and go unseen that tell more of whose they are."""
+        every = self._all.values()
+        grown = self._observer.tree.seen_count
+        if grown != self._grown or any(len(connections) for connections in every):
+            self._grown, self._suspect_until = grown, now + _ACTIVE_FOR_S
+        if self._credit_s <= 0 or now >= min(self._active_until, self._suspect_until):
+            return False
+        return not any(connections.sure for connections in every)
+
     def _has_news(self, connections: Connections, now: float) -> bool:
         unseen = connections.drain()
         opened = connections.space.opened()
@@ -168,6 +210,7 @@ class NetworkSource(Source):
         before = set() if self._looks else self._from_before()
         self._looks += 1
         connections.dumped = now
+        connections.opened_at_dump = connections.opened
         connections.look(held, self._name, before)
 
     def _name(self, pids: "set[int]") -> "dict[int, Process | Image | None]":

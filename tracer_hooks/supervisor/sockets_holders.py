@@ -1,6 +1,7 @@
 """Which process holds a socket: by the inode that /proc/PID/fd shows."""
 
 import posix
+import time
 
 from tracer_hooks.supervisor.procfs import Proc
 from tracer_hooks.supervisor.tree import Tree
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from tracer_hooks.supervisor.process import Process
 
 _FILES_AT_MOST = 4096  # of one process
+_LATE_S = 0.02  # the time of a thread that runs shows up a tick late
 _THREADS_AT_MOST = 32
 _OUTSIDERS_AT_MOST = 64  # processes of others looked at in one go, the youngest first
 
@@ -20,31 +22,42 @@ class Holders:
     def __init__(self, proc: Proc, tree: Tree) -> None:
         self._proc = proc
         self._tree = tree
-        # pid: process, its run time when its files were listed, whether it ran since, inodes
-        self._listed = {}  # type: dict[int, tuple[Process, int, bool, set[int]]]
+        # pid: process, its run time when its files were listed, since when it has been that, and
+        # whether the files were listed after the time could not have been out of date; inodes
+        self._listed = {}  # type: dict[int, tuple[Process, int, float, bool, set[int]]]
 
     def held(self) -> "dict[int, int]":
         """The inode of every socket in the tree, with the pid that holds it.
 
         Where several hold one it is the youngest. Processes that the tree does not know yet are
-        looked at first: they may not live long.
+        looked at before their parents: they may not live long.
         """
         held = {}  # type: dict[int, int]
-        young = self._newcomers()
         live = self._tree.live
-        for process in list(live.values()):
-            for inode in self._inodes(process):
-                held[inode] = process.pid
-        held.update(young)
+        now = time.monotonic()
+        met = set(self._tree.excluded)
+        for process in reversed(list(live.values())):
+            known = self._listed.get(process.pid)
+            ran_ns = self._ran_ns(process)
+            slept = known is not None and known[0] is process and known[1] == ran_ns >= 0
+            if known is not None and slept and known[3]:
+                inodes = known[4]  # who has not run has opened and forked nothing
+            else:
+                self._newcomers(process, met, held)
+                inodes = socket_inodes(self._proc.root, process.pid)
+                since = known[2] if known is not None and slept else now
+                settled = now - since >= _LATE_S
+                self._listed[process.pid] = (process, ran_ns, since, settled, inodes)
+            for inode in inodes:
+                held.setdefault(inode, process.pid)
         if len(self._listed) > 2 * len(live) + 100:
             self._listed = {pid: row for pid, row in self._listed.items() if pid in live}
         return held
 
-    def _newcomers(self) -> "dict[int, int]":
+    def _newcomers(self, process: "Process", met: "set[int]", held: "dict[int, int]") -> None:
+        """The sockets of descendants of a process that the tree does not know yet."""
         known, proc = self._tree.live, self._proc
-        held = {}  # type: dict[int, int]
-        ahead = [(p.pid, list(p.threads)) for p in reversed(list(known.values()))]
-        met = set(self._tree.excluded)
+        ahead = [(process.pid, list(process.threads))]
         for pid, threads in ahead:
             for tid in threads:
                 for child in proc.children(pid, tid) or ():
@@ -53,7 +66,6 @@ class Holders:
                         for inode in socket_inodes(proc.root, child):
                             held[inode] = child
                         ahead.append((child, [child]))
-        return held
 
     def outsiders(self, wanted: "set[int]") -> "set[int]":
         """Those of the inodes that a process outside the tree holds."""
@@ -70,22 +82,6 @@ class Holders:
             if len(found) == len(wanted):
                 break
         return found
-
-    def _inodes(self, process: "Process") -> "set[int]":
-        """The process's sockets; one that has not run since the last time but one has the same.
-
-        A running thread's time shows up to a tick late, hence not since the last time.
-        """
-        known = self._listed.get(process.pid)
-        ran_ns = self._ran_ns(process)
-        settled = False
-        if known is not None and known[0] is process and known[1] == ran_ns >= 0:
-            if known[2]:
-                return known[3]
-            settled = True
-        inodes = socket_inodes(self._proc.root, process.pid)
-        self._listed[process.pid] = (process, ran_ns, settled, inodes)
-        return inodes
 
     def _ran_ns(self, process: "Process") -> int:
         """How long the process's threads have run; -1 if to ask costs more than to look."""

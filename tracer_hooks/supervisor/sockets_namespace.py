@@ -15,20 +15,21 @@ _CLONE_NEWNET = 0x40000000
 class Namespace:
     """Dumps, notifications and the count of opened connections of a network namespace.
 
-    `pid` is a process in it, None for our own. Raises `Refused`.
+    `pid` is a process in it, None for our own, of whose ended sockets `ends` already hears.
+    Raises `Refused`.
     """
 
-    def __init__(self, root: str, pid: "int | None" = None) -> None:
+    def __init__(
+        self, root: str, pid: "int | None" = None, ends: "_socket.socket | None" = None
+    ) -> None:
         self.requests: _socket.socket | None = None
-        self.ends: _socket.socket | None = None
+        self.ends = ends
         self._counters = -1
         try:
             with _Inside(root, pid):
                 self.requests = sock_diag.open_requests()
-                try:
-                    self.ends = sock_diag.open_destroyed()
-                except OSError:
-                    pass  # dumps must do
+                if self.ends is None:  # else dumps must do
+                    self.ends = sock_diag.listen()
             whose = "self" if pid is None else "%d" % pid
             self._counters = posix.open(
                 "%s/%s/net/snmp" % (root, whose), posix.O_RDONLY | posix.O_CLOEXEC
@@ -52,14 +53,20 @@ class Namespace:
         """Every TCP socket that lives here."""
         return [] if self.requests is None else sock_diag.dump(self.requests)
 
+    def stop_listening(self) -> None:
+        """Hear no more of sockets that end."""
+        if self.ends is not None:
+            self.ends.close()
+            self.ends = None
+
     def close(self) -> None:
         """Let go of the namespace, which would outlive its processes otherwise."""
-        for sock in (self.requests, self.ends):
-            if sock is not None:
-                sock.close()
+        self.stop_listening()
+        if self.requests is not None:
+            self.requests.close()
         if self._counters >= 0:
             posix.close(self._counters)
-        self.requests = self.ends = None
+        self.requests = None
         self._counters = -1
 
 

@@ -81,7 +81,7 @@ class Connections:
         self.total = Bytes()  # of the tree's sockets
         self.unnamed = Bytes()  # of these, what no process was seen to hold
         self.lost = False
-        self.opened = -2
+        self.opened = self.opened_at_dump = -2
         self.dumped = 0.0
         self.pending = []  # type: list[Found]
         self._holders = holders
@@ -95,6 +95,12 @@ class Connections:
 
     def __len__(self) -> int:
         return len(self._ours)
+
+    @property
+    def sure(self) -> bool:
+        """Whether enough is known of every peer to which connections went unseen."""
+        peers = [peer for peer in self._peers.values() if peer.sockets]
+        return bool(peers) and all(peer.ours >= 3 * _ENOUGH or peer.others for peer in peers)
 
     def holders(self) -> "set[int]":
         """The processes that were seen to hold a connection which is still open."""
@@ -119,14 +125,19 @@ class Connections:
     def must_dump(self, held: "dict[int, int]") -> bool:
         """Whether a dump can tell something new, given the inodes of the tree's sockets.
 
-        Either the tree has a socket that no dump has shown so often that it must be of another
-        kind; or connections to its peers come and go unseen, and whose they are is the question.
+        It can if the tree has a socket that no dump has shown, unless it was not shown so often
+        that it must be of another kind.
         """
         missed = self._missed
         if len(missed) > 2 * len(held) + 100:
             self._missed = missed = {inode: missed[inode] for inode in held if inode in missed}
-        if any(missed.get(inode, 0) < _MISSES for inode in held):
-            return True
+        return any(missed.get(inode, 0) < _MISSES for inode in held)
+
+    def contested(self) -> bool:
+        """Whether connections to the tree's peers come and go unseen: whose they are is to be seen.
+
+        Called when they are not settled yet.
+        """
         return any(self._is_peer_of_ours(found) for found in self.pending)
 
     def _is_peer_of_ours(self, found: "Found") -> bool:
@@ -162,6 +173,9 @@ class Connections:
             self._missed[inode] = _MISSES if inode in inodes else self._missed.get(inode, 0) + 1
         if unknown:
             self._find_owners(unknown, held, name, before)
+        gone = [inode for inode in held if self._missed[inode] == 1]
+        if gone:
+            self._find_ended(gone, held, name)
         self.settle()
 
     def settle(self) -> None:
@@ -232,11 +246,38 @@ class Connections:
             for inode in self._holders.outsiders(set(doubtful)):
                 self._is_strange(doubtful[inode])
 
+    def _find_ended(
+        self,
+        gone: "list[int]",
+        held: "dict[int, int]",
+        name: "Callable[[set[int]], dict[int, Owner]]",
+    ) -> None:
+        """Sockets that the tree held just now and the dump does not show: they may have ended.
+
+        If just as many connections ended in this half millisecond, it was they.
+        """
+        still = self._holders.held()
+        gone = [inode for inode in gone if inode not in still]
+        known = len(self.pending)
+        if not gone or not self.drain():
+            return
+        ended = [f for f in self.pending[known:] if f[3] != _NO_PORT and f[2] not in self._ports]
+        if len(ended) != len(gone):
+            return
+        owners = name({held[inode] for inode in gone})
+        for inode, found in zip(gone, ended):
+            self.pending.remove(found)
+            self._adopt(found, owners.get(held[inode]), False)
+            del self._ours[found[0]]
+
     def _listens(self, found: "Found", ours: bool) -> None:
-        port = found[2]
-        self._ports[port] = ours or self._ports.get(port, False)
-        if not ours:
-            self._strangers[found[0]] = 2
+        cookie, port = found[0], found[2]
+        if ours:
+            self._strangers.pop(cookie, None)
+            self._ports[port] = True
+            return
+        self._strangers[cookie] = self._strangers.get(cookie, 0) + 1
+        self._ports.setdefault(port, False)  # until a later dump shows otherwise
 
     def _adopt(self, found: "Found", owner: "Owner", old: bool) -> None:
         cookie, _, port, peer_port, address, _, _, received, sent = found

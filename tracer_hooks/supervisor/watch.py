@@ -62,7 +62,7 @@ def watch(record: "Record") -> Observer:
         observer.sources.append(TaskstatsSource(record.exits, observer, record.pid, not attached))
     from tracer_hooks.supervisor.sockets import watch_sockets
 
-    watch_sockets(observer, attached)
+    watch_sockets(observer, attached, record.socket_ends)
     return observer
 
 
