@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from tracer_hooks.analysis.tables import records
-from tracer_hooks.report.brief import summary_lines
 from tracer_hooks.report.headline import (
     NETWORK,
     facts,
@@ -40,8 +39,6 @@ if TYPE_CHECKING:
 
     from tracer_hooks.analysis.summary import RunReport
     from tracer_hooks.report.layout import Cell
-
-__all__ = ["render", "summary_lines"]
 
 MAX_TASKS = 10
 MAX_TOOLS = 12
