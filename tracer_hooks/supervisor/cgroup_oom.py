@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _SIGKILL = 9
 _WAIT_FOR_VICTIM_S = 2.0  # a large process takes its time to die
+_ENGINES = ("podman", "conmon", "runc", "crun")  # beside a container, never in it
+_SURE_S = 0.3  # before that, who died by chance in the same moment may be taken for the victim
 _SLACK_S = 0.05
 _HOST_EVERY_S = 1.0  # /proc/vmstat sums over all CPUs: not at every look
 _EXIT_CODE = 49  # of the fields of /proc/PID/stat after the name; 0 if not for us to see
@@ -25,12 +27,13 @@ _EXIT_CODE = 49  # of the fields of /proc/PID/stat after the name; 0 if not for 
 class _Counter:
     """The kills counted in one group (or the whole host), by an open file."""
 
-    __slots__ = ("fd", "last", "name", "own")
+    __slots__ = ("container", "fd", "last", "name", "own")
 
     def __init__(self, fd: int, name: str, own: bool) -> None:
         self.fd = fd
         self.name = name
         self.own = own
+        self.container = False
         self.last = self.now() or 0
 
     def now(self) -> "int | None":
@@ -67,6 +70,7 @@ class OomWatch:
         self._add(Proc(group.folder).open(name), "%s %s" % (name, group.path or "/"), own)
         if from_zero and self._counters:
             self._counters[-1].last = 0
+            self._counters[-1].container = True
 
     def add_host(self) -> None:
         """Watch the host's counter, for want of a better one."""
@@ -94,7 +98,9 @@ class OomWatch:
                 continue
             since = self._looked_at if counter.name != "vmstat" else self._host_due - _HOST_EVERY_S
             for _ in range(min(100, value - counter.last)):
-                self._pending.append(OomKill(counter.name, counter.own, since - _SLACK_S, now))
+                kill = OomKill(counter.name, counter.own, since - _SLACK_S, now)
+                kill.in_container = counter.container
+                self._pending.append(kill)
             counter.last = value
         if host_due:
             self._host_due = now + _HOST_EVERY_S
@@ -114,8 +120,8 @@ class OomWatch:
         self._gather(min([kill.since for kill in self._pending]))
         settled = []  # type: list[OomKill]
         for kill in list(self._pending):
-            if not self._candidates and not last and now - kill.at < _WAIT_FOR_VICTIM_S:
-                break
+            if not last and not self._is_time(kill, now):
+                continue
             kill.victim = self._take_victim(kill)
             if kill.victim is None and not kill.own:
                 if last or now - kill.at >= _WAIT_FOR_VICTIM_S:
@@ -127,6 +133,12 @@ class OomWatch:
         if not self._pending:
             self._candidates.clear()
         return settled
+
+    def _is_time(self, kill: OomKill, now: float) -> bool:
+        """Whether the victim of a kill can be told by now, or will never be."""
+        if any(image.signal == _SIGKILL for image in self._candidates.values()):
+            return True
+        return now - kill.at >= (_SURE_S if self._candidates else _WAIT_FOR_VICTIM_S)
 
     def _gather(self, since: float) -> None:
         """Remember who died since then, or is dead and not reaped."""
@@ -143,7 +155,8 @@ class OomWatch:
         """Who died by SIGKILL; else, in a group of our own, the largest that died just then."""
         fitting = [
             image for image in self._candidates.values()
-            if image.ended is None or image.ended >= kill.since
+            if (image.ended is None or image.ended >= kill.since)
+            and not (kill.in_container and image.comm in _ENGINES)
         ]  # fmt: skip
         certain = [image for image in fitting if image.signal == _SIGKILL]
         if not certain and not kill.own and not self._evidence.main_killed:

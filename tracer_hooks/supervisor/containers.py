@@ -5,6 +5,7 @@ the engine's API, and from then on its cgroup is read: CPU, memory and disk of t
 Its processes are not told one by one: it has one row, under its first process's name.
 """
 
+import posix
 import time
 
 from tracer_hooks.supervisor import cgroup_figures as figures
@@ -30,9 +31,8 @@ if TYPE_CHECKING:
 
 _ASK_EVERY_S = 0.1
 _FOLLOW_EVERY_S = 0.02  # what happens after the last reading of a group that is removed is lost
+_MOST_ORPHANS = 1000
 _MOST = 50  # containers of one task that are told apart
-# What runs in a container's cgroup before its own first process does.
-_RUNTIMES = ("conmon", "runc", "crun", "runc:[0:PARENT]", "runc:[1:CHILD]", "runc:[2:INIT]", "exe")
 
 
 class Container:
@@ -50,6 +50,7 @@ class Container:
         self.disk = None  # type: tuple[int, int] | None
         self.row = None  # type: Image | None
         self.gone = False
+        self.monitors = set()  # type: set[int]  # pids of conmon and its fork
 
     def read_cpu(self) -> None:
         """Read the CPU time; a group that has gone leaves it as it was."""
@@ -109,6 +110,9 @@ class ContainerSource(Source):
         self._newcomers = Newcomers(observer.tree)
         self.containers = {}  # type: dict[str, Container]
         self._searches = {}  # type: dict[int, _Search]
+        self._podmans = set()  # type: set[int]
+        self._orphans = set()  # type: set[int]  # our children that were looked at
+        self._asked = set()  # type: set[int]  # images of `docker run`
         self._next = float("inf")
         self._whole_due = 0.0
 
@@ -127,13 +131,18 @@ class ContainerSource(Source):
             self._consider(process)
         for search in list(self._searches.values()):
             self._ask(search, now)
-        if now >= self._next:
+        self._seek_monitors()
+        for one in self.containers.values():
+            if one.monitors and not one.groups:
+                self._place_by_monitor(one)
+        if now >= self._next and self.containers:
             self._follow(now >= self._whole_due)
-        following = [one for one in self.containers.values() if one.groups]
+            self._cgroups.look(now)  # a counter of kills vanishes with its group
+        following = [one for one in self.containers.values() if one.groups or one.monitors]
         if self._searches:
             self._next = now + _ASK_EVERY_S
         else:
-            alive = any(not one.gone for one in following)
+            alive = self._podmans or any(not one.gone for one in following)
             self._next = now + _FOLLOW_EVERY_S if alive else float("inf")
 
     def finish(self, now: float) -> None:
@@ -182,23 +191,51 @@ class ContainerSource(Source):
     def _consider(self, process: "Process") -> None:
         image = process.image
         if image.comm == "conmon":
-            told = of_monitor(self._proc.command_line(process.pid))  # the image's may be learnt
-            if told is not None and told[0] not in self.containers:
-                self._found(Container("podman", told[0], told[1], image_name(told[0], told[2])))
-        elif is_docker_run(image.argv) and not image.forked and image.id not in self._searches:
-            if not any(one.row is not None and one.row.parent_id == image.id
-                       for one in self.containers.values()):  # fmt: skip
-                self._searches[image.id] = _Search(image)
-        elif image.comm not in _RUNTIMES:
-            for one in self.containers.values():
-                if not one.groups:
-                    self._place(one, process.pid)
+            self._consider_monitor(process.pid)
+        elif image.comm == "podman":
+            self._podmans.add(process.pid)
+        elif is_docker_run(image.argv) and not image.forked and image.id not in self._asked:
+            self._asked.add(image.id)
+            self._searches[image.id] = _Search(image)
+
+    def _consider_monitor(self, pid: int) -> None:
+        told = of_monitor(self._proc.command_line(pid))  # the image's own words may be learnt
+        if told is None:
+            return
+        if told[0] not in self.containers:
+            self._found(Container("podman", told[0], told[1], image_name(told[0], told[2])))
+        if told[0] in self.containers:
+            self.containers[told[0]].monitors.add(pid)  # it forks itself away
+
+    def _seek_monitors(self) -> None:
+        """While podman runs its monitors come to us as orphans, some for a moment between looks."""
+        self._podmans = {pid for pid in self._podmans if pid in self._observer.tree.live}
+        if not self._podmans:
+            return
+        me = posix.getpid()
+        for pid in self._proc.children(me, me) or ():
+            if pid not in self._orphans:
+                comm = self._proc.read("%d/comm" % pid, 32)
+                if comm == b"conmon\n":
+                    self._consider_monitor(pid)
+                if len(self._orphans) < _MOST_ORPHANS:
+                    self._orphans.add(pid)
 
     def _found(self, container: Container) -> bool:
         if len(self.containers) >= _MOST:
             return False
         self.containers[container.id] = container
         return True
+
+    def _place_by_monitor(self, container: Container) -> None:
+        """Take the groups of what the monitor has started, once it is in the container."""
+        for monitor in list(container.monitors):
+            children = self._proc.children(monitor, monitor)
+            if children is None:  # it has ended, or the kernel has no such file
+                container.monitors.discard(monitor)
+            for pid in children or ():
+                if not container.groups:
+                    self._place(container, pid)
 
     def _place(self, container: Container, pid: int) -> None:
         """Take the groups of process `pid`, if they are the container's."""

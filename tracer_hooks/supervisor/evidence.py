@@ -32,13 +32,14 @@ class Received:
 class OomKill:
     """One kill that a counter showed between `since` and `at`; `own`: the task's own counter."""
 
-    __slots__ = ("at", "counter", "own", "since", "victim")
+    __slots__ = ("at", "counter", "in_container", "own", "since", "victim")
 
     def __init__(self, counter: str, own: bool, since: float, at: float) -> None:
         self.counter = counter
         self.own = own
         self.since = since
         self.at = at
+        self.in_container = False
         self.victim = None  # type: Image | None
 
 

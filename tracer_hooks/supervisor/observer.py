@@ -139,6 +139,8 @@ class Observer:
             source.before_scan(now)
         self.tree.scan([], now, False)  # who was reaped is in the totals and lives no longer
         live = list(self.tree.live.values())
+        for process in live:  # a monitor that outlives its container has reaped what that wrote
+            self._read_io(process)
         self.memory.end(self.totals.largest_bytes())  # type: ignore[attr-defined]
         user, system = self.totals.cpu(live)  # type: ignore[attr-defined]
         io = self.totals.io(live)  # type: ignore[attr-defined]
