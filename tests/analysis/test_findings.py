@@ -177,8 +177,9 @@ HABITS = {"map": "cores_unused", "tile_qc": "short_helpers", "archive": "blocked
           "annotate": "idle"}  # fmt: skip
 
 
-@pytest.mark.parametrize("contended", [0.0, 0.6, 0.75])
-@pytest.mark.parametrize("seen", ["perf", "estimated"])
+@pytest.mark.parametrize(
+    ("contended", "seen"), [(0.0, "perf"), (0.75, "perf"), (0.6, "estimated"), (0.75, "estimated")]
+)
 def test_the_habits_of_the_example_stand_in_the_first_ten_lines(
     contended: float, seen: str
 ) -> None:

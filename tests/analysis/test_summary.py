@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from typing import Any
 
+import ibis
 import pyarrow as pa
 import pytest
 
-from analysis.synthetic import MIB, RUN, START, many_tasks, sequencing_run, table, task
+from analysis.synthetic import (
+    MIB,
+    RUN,
+    START,
+    many_tasks,
+    process,
+    sequencing_run,
+    table,
+    task,
+)
 from tracer_hooks.analysis import usage
 from tracer_hooks.analysis.coverage import coverage
 from tracer_hooks.analysis.summary import RunReport, run_facts, summarise
@@ -142,6 +153,79 @@ def test_coverage_says_what_was_refused_and_why() -> None:
         {"what": "perf", "why": "paranoid", "attempt_count": 2},
         {"what": None, "why": "[broken", "attempt_count": 1},
     ]
+
+
+def test_reasons_that_differ_in_big_numbers_only_are_one() -> None:
+    events = [
+        {"task_id": f"t{n}", "attempt": 1, "kind": "degraded",
+         "detail": json.dumps({"what": "cpu", "why": f"{15_000 + n} switches a second"})}
+        for n in range(20)
+    ] + [
+        {"task_id": "t0", "attempt": 1, "kind": "degraded",
+         "detail": json.dumps({"what": "perf", "why": f"kernel.perf_event_paranoid is {level}"})}
+        for level in (3, 4)
+    ]  # fmt: skip
+    tables = {"tasks": table("tasks", [task("t0")]), "events": table("events", events)}
+    told = coverage(tables)["degraded"]
+    assert [row["attempt_count"] for row in told] == [20, 1, 1]
+    assert told[0]["why"] == "15000 switches a second"
+
+
+def test_counts_and_bounds_of_processes_are_kept_apart() -> None:
+    exact = {"process_count": 100, "short_process_count": 90, "process_count_source": "perf"}
+    bound = {"process_count": 7000, "short_process_count": 6999}
+    report = run_of(
+        task("a", **exact), task("b", **{**exact, "process_count_source": "taskstats"}),
+        task("c", **bound, process_count_source="estimated"),
+        task("d", **bound, process_count_source=None), task("e", process_count=None),
+    )  # fmt: skip
+    for row in (report.totals, report.coverage, records(report.steps)[0]):
+        assert row["process_exact_count"] == 200
+        assert row["short_process_exact_count"] == 181  # of the last task too, which counted one
+        assert row["process_bound_count"] == 14_000
+        assert row["process_estimated_count"] == 2
+
+
+def test_rows_of_processes_say_how_they_are_known() -> None:
+    rows = [
+        process(1, None, "bash", cpu_s=1.0, cpu_source="schedstat", argv_source="argv"),
+        process(2, 1, "x", cpu_s=0.5, cpu_source="apportioned", argv_source="comm"),
+        process(3, 1, "x", cpu_s=None, cpu_source=None, argv_source="comm"),
+    ]
+    found = run_of(task("t1"), processes=rows).coverage
+    assert (found["process_row_count"], found["only_name_count"]) == (3, 2)
+    assert found["cpu_source_s"] == {"schedstat": 1.0, "apportioned": 0.5}
+
+
+def test_network_bytes_of_nobody_are_added_up_and_broken_events_left_out() -> None:
+    details = [
+        '{"rx_bytes": 5, "tx_bytes": 7, "not_counted_rx_bytes": 11, "not_counted_tx_bytes": 0}',
+        '{"rx_bytes": 5, "tx_bytes": null}', '{"rx_bytes": 99999999999999999999}', "[broken", None,
+    ]  # fmt: skip
+    events = [{"task_id": "a", "kind": "network_unattributed", "detail": d} for d in details]
+    events.append({"task_id": "a", "kind": "mark", "detail": '{"rx_bytes": 1000}'})
+    found = run_of(task("a"), events=events).coverage
+    assert found["network_unattributed_rx_bytes"] == 10
+    assert found["network_unattributed_tx_bytes"] == 7
+    assert found["network_not_counted_rx_bytes"] == 11
+
+
+def test_the_same_query_is_right_for_every_store() -> None:
+    """What is compiled for one run answers for another, whose tables have other rows."""
+    one, other = run_of(task("a", cpu_s=1.0)), run_of(task("a", cpu_s=2.0), task("b", cpu_s=3.0))
+    assert (one.totals["cpu_s"], other.totals["cpu_s"]) == (1.0, 5.0)
+
+
+def test_tables_that_live_in_a_database_are_analysed_there() -> None:
+    backend = ibis.duckdb.connect()
+    tables = sequencing_run(2)
+    for name, found_here in tables.items():
+        backend.con.register(name, found_here)
+    there = {name: backend.table(name) for name in tables}
+    found, expected = summarise(there, RUN), summarise(tables, RUN)
+    assert found.totals == pytest.approx(expected.totals, nan_ok=True)
+    assert [f.kind for f in found.findings] == [f.kind for f in expected.findings]
+    assert len(found.by_task) == len(expected.by_task)
 
 
 def test_tags_are_dicts_and_big_integers_stay_whole() -> None:

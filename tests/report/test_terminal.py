@@ -14,7 +14,7 @@ from tracer_hooks.analysis.summary import RunReport, summarise
 from tracer_hooks.report import json, markdown, terminal
 from tracer_hooks.report.layout import bar
 from tracer_hooks.report.notebook import Report
-from tracer_hooks.report.sentences import SENTENCES
+from tracer_hooks.report.sentences import ADVICE, SENTENCES, advice
 from tracer_hooks.report.units import UNKNOWN
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -87,6 +87,49 @@ def test_a_sum_that_lacks_a_part_is_marked_as_a_lower_bound() -> None:
     text = terminal.render(summarise({"tasks": table("tasks", tasks)}, RUN), width=100)
     assert "≥6.00 s" in text
     assert "CPU time (1 attempt)" in text
+
+
+MOVED = {"network_rx_bytes": 3 << 20, "network_tx_bytes": 9 << 10, "network_source": "sock_diag"}
+
+
+def test_network_bytes_have_columns_only_where_they_were_measured() -> None:
+    without, both = [
+        Report.of(summarise({"tasks": table("tasks", tasks)}, RUN))
+        for tasks in ([task("a")], [task("a"), task("b", **MOVED)])
+    ]
+    for form in (lambda r: r.text(140), lambda r: r.markdown(), lambda r: r._repr_html_()):
+        assert "received" not in form(without)
+        assert form(both).count("received") >= 2  # headline and steps
+        assert "3.00 MiB" in form(both)
+    assert "Network bytes by sock_diag; only TCP, and not what" in " ".join(both.text(140).split())
+    assert "Network bytes" not in without.text(140)
+
+
+def test_a_number_of_processes_that_nobody_counted_is_a_bound() -> None:
+    counted = {"process_count": 1200, "short_process_count": 1100}
+    tasks = [task("a", **counted, process_count_source="perf"),
+             *(task(n, **counted, process_count_source="estimated") for n in "bc")]  # fmt: skip
+    report = summarise({"tasks": table("tasks", tasks)}, RUN)
+    text = " ".join(terminal.render(report, width=140).split())
+    assert text.count("at most 1,200") == 2
+    assert (
+        "1,200 processes counted, 1,100 shorter than one polling interval; at most 2,400 in 2"
+        in text
+    )
+    assert "3,600" not in text
+    assert markdown.render(report).count("at most 1,200") == 2
+
+
+def test_every_finding_says_what_to_do(report: RunReport) -> None:
+    assert set(ADVICE) == set(SENTENCES)
+    advised = [advice(finding) for finding in report.findings]
+    assert all(said.endswith(".") for said in advised)
+    text = " ".join(terminal.render(report, width=100).split())
+    page = markdown.render(report)
+    for said in advised[:5]:
+        assert " ".join(said.split()) in text
+        assert markdown.escaped(said) in page
+    assert [row["advice"] for row in json.as_dict(report)["findings"]] == advised
 
 
 def test_every_finding_has_a_sentence(report: RunReport, hostile: RunReport) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Hashable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 import ibis
 import pandas as pd
@@ -81,19 +82,24 @@ class Relations:
         `build` must be a function of a module, whose expression depends on nothing else: it is
         compiled once in a process for all tables in memory.
         """
-        if self._memory is None:
-            return _frame(build(self, *arguments).to_pyarrow())
-        return _frame(self._memory.answer(self, build, arguments))
+        return _frame(self._answer(build, arguments))
 
     def record(self, build: Query, *arguments: Hashable) -> dict[str, Any]:
         """The one row of an aggregate, as a dict of plain Python values."""
-        return records(self.frame(build, *arguments))[0]
+        # Not by way of pandas, which takes longer for one row than the query.
+        row = self._answer(build, arguments).to_pylist()[0]
+        return {name: _plain(value) for name, value in row.items()}
 
     def run(self, expression: ir.Table) -> pd.DataFrame:
         """Run an expression of these relations that will hardly be needed again."""
         if self._memory is None:
             return _frame(expression.to_pyarrow())
         return _frame(self._memory.run(compiled(expression)))
+
+    def _answer(self, build: Query, arguments: tuple[Hashable, ...]) -> pa.Table:
+        if self._memory is None:
+            return build(self, *arguments).to_pyarrow()
+        return self._memory.answer(self, build, arguments)
 
     def _raw(self, name: str) -> Any:
         if isinstance(self._source, Mapping):
@@ -183,5 +189,10 @@ def _relation(raw: pa.Table | ir.Table | None, name: str, run_id: str | None) ->
 
 
 def _values(column: pd.Series[Any]) -> list[Any]:
-    values = column.astype(object)
-    return list(values.where(values.notna(), None))
+    return list(column.to_numpy(dtype=object, na_value=cast("Any", None)))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dt.datetime):
+        return value.astimezone(dt.timezone.utc)
+    return None if value != value else value  # what is not itself is NaN

@@ -46,7 +46,7 @@ _NAME = 80
 # What Markdown or GitHub would make something of: emphasis, code, links, tables, mathematics; an
 # underscore within a word, :emoji:, an address; and at the start a list, a rule, a heading.
 _SPECIAL = re.compile(
-    r"[\\`*\[\]|~$#!]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:(?=[a-z]\w*:|//)|^[-+=>]|(?<=^\d)[.)]"
+    r"[\\`*\[\]|~$#!]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:(?=[a-z]\w*:|//)|^[-+=>]|(?<=^\d)[.)](?=\s|$)"
 )
 
 
