@@ -140,8 +140,8 @@ def test_server_in_the_tree_counts_clients_outside_it(tmp_path: Path) -> None:
             connection.recv(2000)
     assert process.wait(20) == 0
     (lines,) = read_spools(tmp_path)
-    assert lines[-1]["network_rx_bytes"] == pytest.approx(300 * 20_000, rel=0.001)
-    assert lines[-1]["network_tx_bytes"] == pytest.approx(300 * 1000, rel=0.005)
+    assert lines[-1]["network_rx_bytes"] == pytest.approx(300 * 20_000, rel=0.02)
+    assert lines[-1]["network_tx_bytes"] == pytest.approx(300 * 1000, rel=0.02)
 
 
 BOTH_SIDES = """
@@ -330,6 +330,9 @@ class Stage:
     """Stands for the kernel and the processes: sockets alive, and who holds them."""
 
     ends = None
+
+    def opened(self) -> int:
+        return -1
 
     def __init__(self) -> None:
         self.alive: list[sock_diag.Found] = []

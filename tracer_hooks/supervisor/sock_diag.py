@@ -31,6 +31,8 @@ _ACKED_AND_RECEIVED = 120  # offset in struct tcp_info, since Linux 4.1
 _MESSAGE = Struct("=BB2x2s2s16s16s4xQ12xII")
 _HEADER = 16
 _COOKIE = _HEADER + 44
+_PEER_PORT = _HEADER + 6
+_NO_PORT = b"\0\0"
 _BUFFER = 1 << 16
 _MAPPED = b"\0" * 10 + b"\xff\xff"
 
@@ -92,7 +94,11 @@ def dump(sock: "_socket.socket") -> "list[Found]":
 
 
 def destroyed(sock: "_socket.socket") -> "Iterator[tuple[int, bytes]]":
-    """(cookie, message) of what ended since the last call; `Lost` if messages did not fit."""
+    """(cookie, message) of each connection that ended since the last call, as far as told.
+
+    The kernel tells a moment later, when a worker of its own has the time. Raises `Lost` if
+    messages did not fit.
+    """
     while True:
         try:
             data = sock.recv(_BUFFER)
@@ -100,7 +106,7 @@ def destroyed(sock: "_socket.socket") -> "Iterator[tuple[int, bytes]]":
             return
         except OSError as error:
             raise Lost from error
-        if len(data) >= _HEADER + _MESSAGE.size:
+        if len(data) >= _HEADER + _MESSAGE.size and data[_PEER_PORT : _PEER_PORT + 2] != _NO_PORT:
             yield int(unpack_from("=Q", data, _COOKIE)[0]), data
 
 

@@ -27,6 +27,9 @@ _ACTIVE_FOR_S = 0.5
 _CONTESTED_S = 0.1  # between looks at who else goes to peers of the tree
 _READ_S = 1.0  # sockets that stay open are read so often
 _READ_WITHOUT_ENDS_S = 0.02  # the same where nobody tells of their end
+# The kernel tells of an end when it has the time; the end of the task waits for that so long.
+_WAIT_FOR_ENDS_S = 0.04
+_ENDS_COME_S = 0.002
 # CPU seconds that may be spent at once, and earned back as a share of one core.
 _BURST_S = 0.15
 _SHARE = 0.003
@@ -276,6 +279,13 @@ class NetworkSource(Source):
         connections = self._all.pop(name)
         connections.drain()
         connections.look({}, self._name, set())
+        until = time.monotonic() + _WAIT_FOR_ENDS_S
+        while connections.has_moved and connections.outstanding() > 0:
+            if time.monotonic() > until:
+                break
+            time.sleep(_ENDS_COME_S)
+            connections.drain()
+        connections.settle()
         unsure = connections.conclude()
         for into, part in (
             (self._closed, connections.total),

@@ -29,7 +29,6 @@ _ENOUGH = 8
 # Dumps that must not show a held socket before it counts as one that is not TCP.
 _MISSES = 3
 _PEERS_AT_MOST = 2000
-_NO_PORT = b"\0\0"
 
 
 class _Socket:
@@ -91,6 +90,8 @@ class Connections:
         self._ports = {}  # type: dict[bytes, bool]  # somebody listens: is it the tree
         self._peers = {}  # type: dict[tuple[bytes, bytes], _Peer]
         self._missed = {}  # type: dict[int, int]  # inode: dumps that need not come again
+        self._ever = None  # type: int | None  # connections at the first dump, less those opened
+        self._connected = self._heard = 0
         self._uid = posix.getuid()
 
     def __len__(self) -> int:
@@ -112,6 +113,7 @@ class Connections:
             return False
         try:
             for cookie, message in destroyed(self.space.ends):
+                self._heard += 1
                 ours = self._ours.pop(cookie, None)
                 if ours is not None:
                     found = parse_destroyed(message)
@@ -157,17 +159,20 @@ class Connections:
         Sockets whose inodes are in `before` had moved what they show before the task began.
         """
         unknown = []
+        connected = 0
         present = set()
         inodes = set()
         for found in self.space.dump():
             cookie = found[0]
             present.add(cookie)
+            connected += found[1] != LISTEN
             inodes.add(found[6])
             ours = self._ours.get(cookie)
             if ours is not None:
                 self._count(ours, found[7], found[8])
             elif self._strangers.get(cookie, 0) < 2:
                 unknown.append(found)
+        self._account_for_all(connected)
         self._forget(present)
         for inode in held:  # what is known has nothing new to show either
             self._missed[inode] = _MISSES if inode in inodes else self._missed.get(inode, 0) + 1
@@ -178,11 +183,30 @@ class Connections:
             self._find_ended(gone, held, name)
         self.settle()
 
+    @property
+    def has_moved(self) -> bool:
+        """Whether the tree is known to have had a connection here, or to have waited for one."""
+        return self.total.sockets > 0 or any(self._ports.values())
+
+    def outstanding(self) -> int:
+        """How many connections have ended in this namespace of which the kernel is still to tell.
+
+        About: what was there or was opened since, and neither was there at the last dump nor was
+        heard of. 0 if that can't be known.
+        """
+        opened = self.space.opened()
+        if self.space.ends is None or self._ever is None or opened < 0:
+            return 0
+        return self._ever + opened - self._connected - self._heard
+
+    def _account_for_all(self, connected: int) -> None:
+        if self._ever is None:
+            self._ever, self._heard = connected - self.space.opened(), 0
+        self._connected = connected
+
     def settle(self) -> None:
         """Assign the sockets that ended unseen."""
         for _, _, port, peer_port, address, _, _, received, sent in self.pending:
-            if peer_port == _NO_PORT:
-                continue  # it listened, or was never connected
             listener = self._ports.get(port)
             if listener:
                 self.total.add(1, received, sent)
@@ -261,7 +285,7 @@ class Connections:
         known = len(self.pending)
         if not gone or not self.drain():
             return
-        ended = [f for f in self.pending[known:] if f[3] != _NO_PORT and f[2] not in self._ports]
+        ended = [f for f in self.pending[known:] if f[2] not in self._ports]
         if len(ended) != len(gone):
             return
         owners = name({held[inode] for inode in gone})
