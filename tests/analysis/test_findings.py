@@ -244,3 +244,9 @@ def test_every_threshold_is_used_and_has_a_reason() -> None:
         assert f'"{name}"' in source or name.startswith("wall_"), name
         assert limit.reason.endswith(".")
         assert limit.unit
+
+
+def test_what_waited_and_then_failed_is_no_idle_step() -> None:
+    waited = {"waits": (0.1, 0.0, 0.0, 0.0, 9.9), "cpu_s": 0.1}
+    assert "idle" in found(quiet(**waited))
+    assert "idle" not in found(quiet(**waited, status="failed", failure_cause="timeout"))

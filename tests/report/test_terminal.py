@@ -169,3 +169,21 @@ def test_rendering_never_fails(tables: dict[str, object]) -> None:
     json.render(report)
     markdown.render(report)
     report._repr_html_()
+
+
+def test_nothing_left_over_is_not_less_than_nothing() -> None:
+    """A process's own clock may run ahead of the totals; JSON keeps the difference."""
+    tool = {"task_id": "a", "attempt": 1, "tool": "x", "count": 1, "cpu_s": 6.01, "spool": "a.1.x"}
+    tables = {"tasks": table("tasks", [task("a")]), "tools": table("tools", [tool])}
+    report = Report.of(summarise(tables, RUN))
+    for text in (report.text(100), report.markdown(), report._repr_html_()):
+        assert "-10.0 ms" not in text
+        assert "\N{MINUS SIGN}" not in text
+    assert json.as_dict(report)["tools"][-1]["cpu_s"] == pytest.approx(-0.01)
+
+
+def test_a_command_to_type_is_not_broken() -> None:
+    failed = [task("failing/A", status="failed", step="failing")]
+    report = summarise({"tasks": table("tasks", failed)}, RUN)
+    for width in (60, 80, 100):
+        assert "`tracer-hooks show RUN failing/A`" in terminal.render(report, width=width)

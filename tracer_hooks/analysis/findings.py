@@ -99,6 +99,9 @@ def _waiting(part: str, kind: str) -> Callable[[Measured], Iterator[Finding]]:
             share, weight = _ratio(seconds, _free_s(row)), _ratio(seconds, _free_s(measured.totals))
             if share is None or weight is None:
                 continue
+            # What waited and then never succeeded is told of as a failure.
+            if part == "idle" and not (row["succeeded_count"] or row["running_count"]):
+                continue
             least = threshold(f"wall_{part}")
             if row[f"{part}_share"] >= least or share >= threshold("when_free") * least:
                 evidence = {

@@ -45,7 +45,8 @@ THRESHOLDS: dict[str, Threshold] = {
         "Of the time left by waiting for a core, twice as much: what is left is a rougher figure.",
     ),
     "short_count": Threshold(
-        50, "processes", "Fewer starts than this cost less than a tenth of a second of CPU."
+        100, "processes",
+        "A hundred starts cost a tenth of a second of CPU; a wrapper of a tool starts some fifty.",
     ),
     "short_share": Threshold(
         0.5, "share of a step's processes", "Most of what a step starts is gone at once."

@@ -82,6 +82,12 @@ def lower_bound(row: Mapping[str, Any], text: str) -> str:
     return "≥" + text if 0 < row["cpu_measured_count"] < row["attempt_count"] else text
 
 
+def leftover(cpu_s: float | None) -> float | None:
+    """The CPU of no named process as people read it: where processes' own clocks ran a little
+    ahead of the kernel's totals the difference is below zero, and nothing is left over."""
+    return None if cpu_s is None else max(0.0, cpu_s)
+
+
 NETWORK = ("received", "sent")
 
 

@@ -28,6 +28,8 @@ Cell: TypeAlias = str | Text
 _NBSP = "\N{NO-BREAK SPACE}"
 # A number and its unit, the two halves of a duration: no line ends between them.
 _FIGURE = re.compile(r"(\d) (?=(?:%|[µm]?s|B|[KMGTPE]iB|h|cores|\d\d[smh])\b|%)")
+# What is to be typed stays in one piece where it is short.
+_COMMAND = re.compile(r"`[^`]{1,50}`")
 MIN_WIDTH = 40
 _READABLE = 100  # longer lines of prose are hard to read
 GAP = 2
@@ -85,8 +87,10 @@ class Page:
         """`bold` and `text` wrapped at spaces, figures kept whole; later lines hang under it."""
         start = " " * INDENT + (bullet + " " if bullet else "")
         # textwrap breaks at plain spaces only.
-        bound = bold.replace(" ", _NBSP) + _FIGURE.sub(rf"\1{_NBSP}", text)
         room = max(10, min(self.width, _READABLE) - len(start))
+        figures = _FIGURE.sub(rf"\1{_NBSP}", text)
+        commands = _COMMAND.sub(lambda found: found[0].replace(" ", _NBSP), figures)
+        bound = bold.replace(" ", _NBSP) + commands
         for place, wrapped in enumerate(textwrap.wrap(bound, room, break_on_hyphens=False)):
             line = Text(wrapped.replace(_NBSP, " "), style=style)
             if place == 0:

@@ -10,6 +10,7 @@ from tracer_hooks.analysis.tables import records
 from tracer_hooks.report.headline import (
     NETWORK,
     facts,
+    leftover,
     lower_bound,
     network_of,
     networked,
@@ -137,7 +138,8 @@ def _tools(report: RunReport) -> list[str]:
     rows: list[list[str]] = [
         [
             fit(row["tool"], _NAME) if row["kind"] == "tool" else "no named process",
-            count(row["count"]), duration(row["cpu_s"]), percent(row["cpu_share"]),
+            count(row["count"]), duration(leftover(row["cpu_s"])),
+            percent(leftover(row["cpu_share"])),
             size(row["memory_peak_bytes"]),
         ]
         for row in shown

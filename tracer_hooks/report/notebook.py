@@ -11,6 +11,7 @@ from tracer_hooks.analysis.tables import records
 from tracer_hooks.report.headline import (
     NETWORK,
     facts,
+    leftover,
     lower_bound,
     network_of,
     networked,
@@ -170,7 +171,8 @@ def _tools(report: RunReport) -> str:
     rows: list[list[str | _Html]] = [
         [
             fit(row["tool"], _NAME) if row["kind"] == "tool" else _NOBODY,
-            count(row["count"]), duration(row["cpu_s"]), percent(row["cpu_share"]),
+            count(row["count"]), duration(leftover(row["cpu_s"])),
+            percent(leftover(row["cpu_share"])),
             size(row["memory_peak_bytes"]),
         ]
         for row in [*records(named.head(_ROWS)), *rest]

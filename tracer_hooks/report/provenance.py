@@ -112,7 +112,7 @@ def _network(c: Mapping[str, Any]) -> str:
     doubtful = [c[f"network_not_counted_{way}_bytes"] for way in ("rx", "tx")]
     if any(doubtful):
         received, sent = size(doubtful[0]), size(doubtful[1])
-        text += f"; {received} in and {sent} out, perhaps of others, are not counted"
+        text += f"; not counted: {received} in and {sent} out of connections that may be others'"
     return text + "."
 
 

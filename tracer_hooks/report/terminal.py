@@ -10,6 +10,7 @@ from tracer_hooks.analysis.tables import records
 from tracer_hooks.report.headline import (
     NETWORK,
     facts,
+    leftover,
     lower_bound,
     network_of,
     outcome,
@@ -189,12 +190,16 @@ def _tools(page: Page, report: RunReport) -> None:
 
 
 def _tool_row(row: Mapping[str, Any], name: str | Text) -> list[str | Text]:
+    named = row["kind"] == "tool"
+    cpu_s, share = (
+        figure if named else leftover(figure) for figure in (row["cpu_s"], row["cpu_share"])
+    )
     return [
         name,
         count(row["count"]),
         count(row["short_count"]),
-        duration(row["cpu_s"]),
-        percent(row["cpu_share"]),
+        duration(cpu_s),
+        percent(share),
         duration(row["wall_s"]),
         size(row["memory_peak_bytes"]),
         size(row["disk_read_bytes"]),
