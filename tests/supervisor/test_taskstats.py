@@ -448,3 +448,59 @@ def test_too_much_of_others_and_it_pauses_and_says_so(tmp_path: Path, permitted:
     assert "short processes, for a while" in said
     assert lines[-1]["process_count_source"] == "estimated"
     assert lines[-1]["status"] == "succeeded"
+
+
+ZOMBIES = """
+import os, time
+pids = [os.posix_spawn("/bin/true", ["true"], os.environ) for _ in range(5)]
+for pid in pids: os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+for _ in range(30): time.sleep(0.02)
+for pid in pids: os.waitpid(pid, 0)
+"""
+FORGETFUL = """
+import sys
+sys.path.insert(0, {root!r})
+from tracer_hooks.supervisor import entry, taskstats
+taskstats._REMEMBERED_S = 0.01
+entry.main(sys.argv[1:])
+"""
+
+
+def test_who_is_not_reaped_for_a_while_counts_once(tmp_path: Path, permitted: None) -> None:
+    script = tmp_path / "forgetful.py"
+    script.write_text(FORGETFUL.format(root=str(Path(__file__).parents[2])))
+    command = ["sh", "-c", 'sleep 0.3; "$0" -I -S -c "$1"; true', PYTHON, ZOMBIES]
+    head = command_for(tmp_path / "s", command, "--capture", "taskstats")
+    subprocess.run([PYTHON, "-I", "-S", str(script), *head[4:]], check=True, timeout=60)
+    (lines,) = read_spools(tmp_path / "s")
+    assert by_name(Observed(0, b"", b"", lines))["true"]["count"] == 5
+    assert lines[-1]["process_count"] == 8
+
+
+COUNTED = """
+import sys
+sys.path.insert(0, {root!r})
+from tracer_hooks.supervisor import entry, taskstats_open
+taken = []
+take = taskstats_open.ExitMessages.take
+def count(self, most):
+    found = take(self, most)
+    taken.extend(data for data in found if b"alpha\\0" in data)
+    with open({told!r}, "w") as file: file.write(str(len(taken)))
+    return found
+taskstats_open.ExitMessages.take = count
+entry.main(sys.argv[1:])
+"""
+
+
+def test_the_kernel_drops_what_a_busy_process_of_others_starts(
+    tmp_path: Path, permitted: None
+) -> None:
+    told = tmp_path / "told"
+    script = tmp_path / "counted.py"
+    script.write_text(COUNTED.format(root=str(Path(__file__).parents[2]), told=str(told)))
+    head = command_for(tmp_path / "s", ["cat"], "--capture", "taskstats")
+    watching = subprocess.Popen([PYTHON, "-I", "-S", str(script), *head[4:]], stdin=subprocess.PIPE)
+    subprocess.run(storm(tmp_path / "bin", alpha=1500), check=True, stdout=subprocess.DEVNULL)
+    watching.communicate(b"", timeout=60)
+    assert 0 < int(told.read_text()) < 1000
