@@ -201,14 +201,14 @@ def test_each_exec_is_an_image_of_its_own(tmp_path: Path) -> None:
     assert last["pid"] == rows[last["exec_of"]]["pid"]
 
 
-def test_five_hundred_sleepers_cost_less_than_a_hundredth(tmp_path: Path) -> None:
-    script = "for i in $(seq 500); do sleep 6 & done; wait"
-    observed = observe(tmp_path, ["bash", "-c", script])
-    readings = [line for line in observed.of_type("r") if line["processes"] >= 400]
-    assert readings
-    # a budget, not a speed: the observer must stretch its interval until it fits
-    assert observed.sealed["observer_cpu_s"] < 0.25 + 0.01 * observed.sealed["wall_s"]
-    assert observed.sealed["process_count"] >= 501
+def test_a_large_tree_is_looked_at_less_often(tmp_path: Path) -> None:
+    # what it costs is measured in benchmarks/tree.py; here: the interval stretches with the tree
+    script = "for i in $(seq {}); do sleep 4 & done; wait"
+    small = observe(tmp_path / "small", ["bash", "-c", script.format(1)]).sealed
+    large = observe(tmp_path / "large", ["bash", "-c", script.format(500)])
+    assert large.sealed["reading_count"] < 0.7 * small["reading_count"]
+    assert large.sealed["process_count"] >= 501
+    assert [line for line in large.of_type("r") if line["processes"] >= 400]
 
 
 def test_host_readings_are_shared(tmp_path: Path) -> None:
