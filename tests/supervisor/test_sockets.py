@@ -70,6 +70,7 @@ import socket, sys, time
 host, port, size, wait = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
 time.sleep(wait)
 connection = socket.create_connection((host, port))
+time.sleep(0.2)  # who connects for less may be missed, as the docs say
 connection.sendall(b"x" * size)
 connection.shutdown(socket.SHUT_WR)
 while connection.recv(1 << 20): pass

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from tracer_hooks.supervisor.observer import Observer
     from tracer_hooks.supervisor.process import Image
 
-_IDLE_S = 0.05  # between checks of whether connections were opened
-_ACTIVE_S = 0.01  # the same while they are
+_IDLE_S = 0.03  # between checks of whether connections were opened
+_FULL_S = 0.1  # between looks at the tree's sockets if none were
+_ACTIVE_S = 0.01  # the same while they are, and may well be the tree's
+_OTHERS_S = 0.06  # and while they seem to be others'
 _ACTIVE_FOR_S = 0.5
 _CONTESTED_S = 0.1  # between looks at who else goes to peers of the tree
 _READ_S = 1.0  # sockets that stay open are read so often
@@ -73,7 +75,7 @@ class NetworkSource(Source):
         self._unsure = Bytes()
         self._complete = self._all[self._home].space.ends is not None
         self._looks = 0
-        self._next = self._settled = self._next_listing = 0.0
+        self._next = self._full_at = self._settled = self._next_listing = 0.0
         # Until when connections are opened by somebody, and it may well be the tree: it has some
         # already, or new processes.
         self._active_until = self._suspect_until = 0.0
@@ -103,6 +105,11 @@ class NetworkSource(Source):
         self._observer.degraded("network", why)
 
     def _look(self, now: float) -> None:
+        if now < self._full_at:
+            every = self._all.values()
+            if all(connections.space.opened() == connections.opened for connections in every):
+                self._next = now + _IDLE_S
+                return
         begin = time.process_time()
         self._look_for_namespaces()
         for connections in list(self._all.values()):
@@ -115,7 +122,12 @@ class NetworkSource(Source):
         self._credit_s = min(_BURST_S, self._credit_s + gained - (time.process_time() - begin))
         if self._credit_s < -_TOO_DEAR_S:
             self._stop_listening()
-        self._next = now + (_ACTIVE_S if self._is_active(now) else _IDLE_S)
+        if self._is_active(now):
+            self._next = self._full_at = now + _ACTIVE_S
+        else:
+            others_open = now < self._active_until
+            self._next = now + (_OTHERS_S if others_open else _IDLE_S)
+            self._full_at = now + _FULL_S
 
     def _take_stock(self, now: float) -> None:
         """List the tree's sockets, and dump if that shows something new."""
