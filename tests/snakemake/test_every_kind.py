@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -14,15 +15,17 @@ VOLATILE = re.compile(r"^(PWD|OLDPWD|SHLVL|_|TMPDIR)=")
 @pytest.fixture(scope="module")
 def both(snakemake: Any) -> Any:
     """(traced workdir, its log), (stock workdir, its log) of the same workflow."""
-    results = []
-    for executor in ("tracer", "local"):
+
+    def run(executor: str) -> Any:
         workdir = snakemake("every_kind")
         extra = ["--tracer-no-summary"] if executor == "tracer" else []
         arguments = ["--cores", "4", "--config", "notebook=1"]
         done = workdir.run("--executor", executor, *arguments, *extra)
         assert done.returncode == 0, done.stdout
-        results.append((workdir, done.stdout))
-    return results
+        return workdir, done.stdout
+
+    with ThreadPoolExecutor() as side_by_side:
+        return list(side_by_side.map(run, ("tracer", "local")))
 
 
 def test_the_outputs_are_the_same(both: Any) -> None:

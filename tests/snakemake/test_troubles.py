@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,13 +21,15 @@ EXECUTORS = ("local", "tracer")
 @pytest.fixture(scope="module")
 def keep_going(snakemake: Any) -> Any:
     """Executor -> (workdir, finished process), for a workflow of which most fails."""
-    results = {}
-    for executor in EXECUTORS:
+
+    def run(executor: str) -> Any:
         workdir = snakemake("troubles")
         extra = ["--tracer-no-summary"] if executor == "tracer" else []
         arguments = ["--cores", "4", "--keep-going", *extra]
-        results[executor] = workdir, workdir.run("--executor", executor, *arguments)
-    return results
+        return workdir, workdir.run("--executor", executor, *arguments)
+
+    with ThreadPoolExecutor() as side_by_side:
+        return dict(zip(EXECUTORS, side_by_side.map(run, EXECUTORS), strict=True))
 
 
 def test_keep_going_ends_as_with_the_stock_executor(keep_going: Any) -> None:
