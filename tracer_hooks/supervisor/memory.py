@@ -15,7 +15,7 @@ from tracer_hooks.supervisor.tree import Tree
 _SHARING_MATTERS = 1.05
 _NEW_PEAK = 1.01
 # Share of one core that reading PSS may cost, and the credit that it starts with.
-_PSS_SHARE = 0.004
+_PSS_SHARE = 0.002
 _PSS_CREDIT_S = 0.15
 # Pages stop being shared when somebody writes to them, which moves no resident size.
 _STALE_S = 2.0

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _FIRST_TICK_S = 0.004
 _GROWTH = 1.5  # dense at the start, then ever less until the steady interval
-_BUDGET_SHARE = 0.006  # of one core, for looks; readings and flushes get the rest of 1 %
+_BUDGET_SHARE = 0.005  # of one core, for looks; readings and flushes get the rest of 1 %
 _LONGEST_TICK_S = 5.0
 _FIRST_READING_S = 0.25
 _READING_S = 1.0

@@ -43,10 +43,12 @@ def run(options: Options) -> int:
     record = None
     ended = 0.0
     try:
-        release_descriptors({failed_read, complain.fd, go_write})
         events, exits, refusal = None, None, ""
-        if waits:
-            events, exits, refusal = _open_sources(options, pid, go_write)
+        try:
+            release_descriptors({failed_read, complain.fd, go_write})
+        finally:  # nothing may keep the command waiting
+            if waits:
+                events, exits, refusal = _open_sources(options, pid, go_write)
         ended = _ended(pid)
         from tracer_hooks.supervisor.record import Record
 
