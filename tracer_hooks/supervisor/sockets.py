@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tracer_hooks.supervisor.observer import Observer
     from tracer_hooks.supervisor.process import Image
 
-_IDLE_S = 0.03  # between checks of whether connections were opened
+_IDLE_S = 0.05  # between checks of whether connections were opened
 _FULL_S = 0.1  # between looks at the tree's sockets if none were
 _ACTIVE_S = 0.01  # the same while they are, and may well be the tree's
 _OTHERS_S = 0.06  # and while they seem to be others'
@@ -108,7 +108,7 @@ class NetworkSource(Source):
         if now < self._full_at:
             every = self._all.values()
             if all(connections.space.opened() == connections.opened for connections in every):
-                self._next = now + _IDLE_S
+                self._next = now + self._idle_s()
                 return
         begin = time.process_time()
         self._look_for_namespaces()
@@ -126,7 +126,7 @@ class NetworkSource(Source):
             self._next = self._full_at = now + _ACTIVE_S
         else:
             others_open = now < self._active_until
-            self._next = now + (_OTHERS_S if others_open else _IDLE_S)
+            self._next = now + (_OTHERS_S if others_open else self._idle_s())
             self._full_at = now + _FULL_S
 
     def _take_stock(self, now: float) -> None:
@@ -177,6 +177,11 @@ class NetworkSource(Source):
         }
 
     # one look
+
+    def _idle_s(self) -> float:
+        """Until the next check; a tree that sleeps is looked at when the observer looks anyway."""
+        awake = any(process.changed for process in self._observer.tree.live.values())
+        return _IDLE_S if awake else float("inf")
 
     def _stop_listening(self) -> None:
         """The host's connections are so many that to hear of each one's end costs too much."""
