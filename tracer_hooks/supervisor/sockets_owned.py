@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # Connections to a peer seen to be the tree's, and none seen to be another's, before those that
 # nobody saw count as well. Were half of them another's, one time in 250 would look like this.
 _ENOUGH = 8
+_STRANGE = 3  # connections seen, and all with nobody of ours, before a peer is another's
 # Dumps that must not show a held socket before it counts as one that is not TCP.
 _MISSES = 3
 _PEERS_AT_MOST = 2000
@@ -46,10 +47,10 @@ class _Socket:
 class _Peer:
     """A remote address and port: whose connections to it were seen, and what nobody's moved."""
 
-    __slots__ = ("others", "ours", "received", "sent", "sockets")
+    __slots__ = ("others", "ours", "received", "sent", "sockets", "strange")
 
     def __init__(self) -> None:
-        self.ours = self.others = 0
+        self.ours = self.others = self.strange = 0  # strange: seen once with nobody of ours
         self.sockets = self.received = self.sent = 0
 
 
@@ -226,7 +227,7 @@ class Connections:
             if peer.ours and not peer.others and enough:
                 self.total.add(peer.sockets, peer.received, peer.sent)
                 self.unnamed.add(peer.sockets, peer.received, peer.sent)
-            elif peer.ours or not peer.others:
+            elif peer.ours or not (peer.others or peer.strange >= _STRANGE):
                 unsure.add(peer.sockets, peer.received, peer.sent)
         self._peers.clear()
         return unsure
@@ -320,8 +321,10 @@ class Connections:
         # this user can't look into another's processes, so what is another's stays so
         once = cookie not in self._strangers and self._uid in (0, found[5])
         self._strangers[cookie] = 1 if once else 2
-        if not once and found[2] not in self._ports:
-            self._peer(found[4], found[3]).others += 1
+        if found[2] not in self._ports:
+            peer = self._peer(found[4], found[3])
+            peer.strange += once
+            peer.others += not once
         return not once
 
     def _peer(self, address: bytes, port: bytes) -> _Peer:
