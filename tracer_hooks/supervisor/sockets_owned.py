@@ -179,9 +179,6 @@ class Connections:
             self._missed[inode] = _MISSES if inode in inodes else self._missed.get(inode, 0) + 1
         if unknown:
             self._find_owners(unknown, held, name, before)
-        gone = [inode for inode in held if self._missed[inode] == 1]
-        if gone:
-            self._find_ended(gone, held, name)
         self.settle()
 
     @property
@@ -270,30 +267,6 @@ class Connections:
         if doubtful:  # one of ours that has just ended, or another's
             for inode in self._holders.outsiders(set(doubtful)):
                 self._is_strange(doubtful[inode])
-
-    def _find_ended(
-        self,
-        gone: "list[int]",
-        held: "dict[int, int]",
-        name: "Callable[[set[int]], dict[int, Owner]]",
-    ) -> None:
-        """Sockets that the tree held just now and the dump does not show: they may have ended.
-
-        If just as many connections ended in this half millisecond, it was they.
-        """
-        still = self._holders.held()
-        gone = [inode for inode in gone if inode not in still]
-        known = len(self.pending)
-        if not gone or not self.drain():
-            return
-        ended = [f for f in self.pending[known:] if f[2] not in self._ports]
-        if len(ended) != len(gone):
-            return
-        owners = name({held[inode] for inode in gone})
-        for inode, found in zip(gone, ended):
-            self.pending.remove(found)
-            self._adopt(found, owners.get(held[inode]), False)
-            del self._ours[found[0]]
 
     def _listens(self, found: "Found", ours: bool) -> None:
         cookie, port = found[0], found[2]
