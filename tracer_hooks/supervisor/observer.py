@@ -19,6 +19,8 @@ from tracer_hooks.supervisor.waits import WaitReader, WallSplit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tracer_hooks.supervisor.sources import Source
 
 _FIRST_TICK_S = 0.004
@@ -26,6 +28,7 @@ _GROWTH = 1.5  # dense at the start, then ever less until the steady interval
 _BUDGET_SHARE = 0.005  # of one core, for looks; readings and flushes get the rest of 1 %
 _LONGEST_TICK_S = 5.0
 _FIRST_READING_S = 0.25
+_LATER_S = 0.03
 _READING_S = 1.0
 _LONGEST_READING_S = 10.0
 _READINGS_PER_TASK = 600  # a long task is read less often, so that its record stays small
@@ -58,6 +61,7 @@ class Observer:
         self.spool = spool
         self.rows = rows
         self.sources: list[Source] = []
+        self.later: Callable[[], None] | None = None  # starts the sources that can wait
         self.totals = totals
         self.started = started
         self.since = since  # monotonic + since = UNIX time
@@ -83,6 +87,12 @@ class Observer:
     def due(self) -> float:
         """When the next look is due."""
         return min([self._next_tick, *[source.due() for source in self.sources]])
+
+    def start_later_sources(self) -> None:
+        """Start the sources that a very short task does without."""
+        start, self.later = self.later, None
+        if start is not None:
+            start()
 
     def tick(self, now: float) -> None:
         """Look at the tree; take a reading if one is due."""
@@ -200,6 +210,8 @@ class Observer:
         return max(0, min(forked, int(unseen_s / _LEAST_PROCESS_CPU_S)))
 
     def _look(self, now: float) -> None:
+        if self.later is not None and now - self.started > _LATER_S:
+            self.start_later_sources()
         gap_s = now - self._last_tick
         self._last_tick = now
         self.tick_count += 1

@@ -49,9 +49,6 @@ def watch(record: "Record") -> Observer:
     else:
         own = proc.stat(me)
         observer.tree.not_yet_stack = own.start_stack if own is not None else 0
-    from tracer_hooks.supervisor.failure_sources import watch_failures
-
-    watch_failures(record, observer)
     if record.events is not None:
         from tracer_hooks.supervisor.perf import PerfSource
 
@@ -60,10 +57,21 @@ def watch(record: "Record") -> Observer:
         from tracer_hooks.supervisor.taskstats import TaskstatsSource
 
         observer.sources.append(TaskstatsSource(record.exits, observer, record.pid, not attached))
+    observer.later = lambda: _watch_more(record, observer)
+    if attached:
+        observer.start_later_sources()
+    return observer
+
+
+def _watch_more(record: "Record", observer: Observer) -> None:
+    """The sources that a task of a few milliseconds does without, for it would pay for them."""
+    from tracer_hooks.supervisor.failure_sources import watch_failures
     from tracer_hooks.supervisor.sockets import watch_sockets
 
-    watch_sockets(observer, attached, record.socket_ends)
-    return observer
+    exact, observer.sources = observer.sources, []
+    watch_failures(record, observer)  # before those who take what has ended
+    observer.sources += exact
+    watch_sockets(observer, record.options.mode == "attach", record.socket_ends)
 
 
 class _Roots:
