@@ -105,7 +105,6 @@ for _ in range(4): os.wait()
 def test_peak_of_forks_that_share_their_memory(tmp_path: Path) -> None:
     observed = observe(tmp_path, python(SHARED))
     assert 100 * 2**20 < observed.sealed["memory_peak_bytes"] < 130 * 2**20
-    assert observed.sealed["memory_source"] in {"pss", "rusage"}
     workers = [row for row in observed.processes().values() if row["forked"]]
     assert len(workers) == 4
 
