@@ -127,6 +127,7 @@ def test_busy_loop_is_never_called_waiting_for_input(tmp_path: Path) -> None:
     assert sealed["wall_disk_s"] + (sealed["wall_network_s"] or 0) < 0.05 * sealed["wall_s"]
 
 
+@pytest.mark.usefixtures("quiet_machine")
 def test_more_work_than_processors_is_runnable(tmp_path: Path) -> None:
     program = "import time\nwhile time.process_time() < 0.4: pass"
     one = f'{PYTHON} -I -S -c "{program}"'
@@ -136,6 +137,7 @@ def test_more_work_than_processors_is_runnable(tmp_path: Path) -> None:
     assert sealed["wall_runnable_s"] > sealed["wall_cpu_s"]
 
 
+@pytest.mark.usefixtures("quiet_machine")
 def test_fsync_is_disk(tmp_path: Path) -> None:
     program = (
         "import os, sys, time\n"

@@ -185,6 +185,7 @@ for _ in range(count):
 """
 
 
+@pytest.mark.usefixtures("quiet_machine")
 def test_1000_connections_of_short_children(tmp_path: Path) -> None:
     observed = observe(tmp_path, python(SHORT_CHILDREN, Server().port, 1000, 100_000))
     _, sent = moved(observed)
@@ -205,6 +206,7 @@ def at_once(folder: Path, *commands: list[str]) -> list[list[dict[str, Any]]]:
     return [read_spools(folder / str(number))[0] for number in range(len(commands))]
 
 
+@pytest.mark.usefixtures("quiet_machine")
 def test_two_tasks_at_once(tmp_path: Path) -> None:
     first, second, idle = at_once(
         tmp_path,
