@@ -92,14 +92,14 @@ class Record:
         self._observer.tree.excluded.add(canary)  # type: ignore[attr-defined]
         self._observer.tick(now)  # type: ignore[attr-defined]
 
-    def _start_observer(self) -> None:
+    def _start_observer(self, ended: bool = False) -> None:
         from tracer_hooks.supervisor.sock_diag import listen
 
         # before the rest is even imported: what ends unheard is not counted
         self.socket_ends = listen()
         from tracer_hooks.supervisor.watch import watch
 
-        self._observer = watch(self)
+        self._observer = watch(self, ended)
 
     def read_now(self, now: float) -> None:
         """Look at the tree and take a reading whether or not one is due."""
@@ -116,7 +116,7 @@ class Record:
 
                 self._zombie = Zombie(self.proc, self.pid)
                 return
-            self._start_observer()
+            self._start_observer(ended=True)
         self._observer.tree.excluded.add(canary)  # type: ignore[attr-defined]
         self._observer.last_look(self.pid, now, self.options.command)  # type: ignore[attr-defined]
 

@@ -18,7 +18,7 @@ _SCAN_S = 0.5
 _SCAN_SHARE = 0.006
 
 
-def watch(record: "Record") -> Observer:
+def watch(record: "Record", ended: bool = False) -> Observer:
     """The observer of a record: in `run` mode the tree hangs from this process's children, in
     `attach` mode from the process that was named."""
     proc, options = record.proc, record.options
@@ -57,21 +57,24 @@ def watch(record: "Record") -> Observer:
         from tracer_hooks.supervisor.taskstats import TaskstatsSource
 
         observer.sources.append(TaskstatsSource(record.exits, observer, record.pid, not attached))
-    observer.later = lambda: _watch_more(record, observer)
+    if ended:
+        return observer
+    from tracer_hooks.supervisor.sockets import watch_sockets
+
+    watch_sockets(observer, attached, record.socket_ends)
+    observer.later = lambda: _watch_failures(record, observer)
     if attached:
         observer.start_later_sources()
     return observer
 
 
-def _watch_more(record: "Record", observer: Observer) -> None:
+def _watch_failures(record: "Record", observer: Observer) -> None:
     """The sources that a task of a few milliseconds does without, for it would pay for them."""
     from tracer_hooks.supervisor.failure_sources import watch_failures
-    from tracer_hooks.supervisor.sockets import watch_sockets
 
     exact, observer.sources = observer.sources, []
     watch_failures(record, observer)  # before those who take what has ended
     observer.sources += exact
-    watch_sockets(observer, record.options.mode == "attach", record.socket_ends)
 
 
 class _Roots:
