@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tracer_hooks.analysis.attempts import WAITS, attempts
+from tracer_hooks.analysis.failures import BAD, failed_attempts
 from tracer_hooks.analysis.tables import Relations, Tables, records, relations
 from tracer_hooks.errors import TracerError
 
@@ -40,7 +41,8 @@ class TaskReport:
 
     `attempt`: its row of `tasks`, with `cores_mean` and `last_attempt`; `attempts`: all attempts of
     the task, first to last; `processes`: see `process_groups`; `tools`: its rows of `tools`, most
-    CPU first; `timeline`: see `timeline`; `events`: its rows of `events`, in order of time.
+    CPU first; `timeline`: see `timeline`; `events`: its rows of `events`, in order of time;
+    `failure`: its row of `failures.failed_attempts`, None if it went well.
     """
 
     attempt: Mapping[str, Any]
@@ -49,6 +51,7 @@ class TaskReport:
     tools: pd.DataFrame
     timeline: pd.DataFrame
     events: pd.DataFrame
+    failure: Mapping[str, Any] | None = None
 
 
 def summarise_task(
@@ -76,7 +79,17 @@ def summarise_task(
         tools=own.frame(_tools),
         timeline=timeline(own, row, buckets),
         events=own.frame(_events),
+        failure=_failure(t, row),
     )
+
+
+def _failure(t: Relations, attempt: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    if attempt["status"] not in BAD:
+        return None
+    # All of the task's attempts: whether a later one made it good is part of it.
+    found = records(failed_attempts(t.of(task_id=attempt["task_id"])))
+    mine = ("attempt", "started_at")
+    return next((row for row in found if all(row[k] == attempt[k] for k in mine)), None)
 
 
 def _attempts(t: Relations) -> ir.Table:
