@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tracer_hooks.errors import TracerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import pyarrow as pa
-
     from tracer_hooks.report.notebook import Report
     from tracer_hooks.store import Store
 
     Progress = Callable[[int, int], None]
     Path = str | os.PathLike[str]
-
-# The time series of a big run is big, and no report of a whole run needs it.
-_NOT_FOR_REPORTS = frozenset({"readings"})
 
 
 def open_run(
@@ -48,11 +43,11 @@ def ingest(store: Store, run_id: str | None, progress: Progress | None) -> None:
         store.ingest(run_id, progress=progress)
 
 
-def tables(store: Store, run_id: str) -> dict[str, pa.Table]:
-    """The tables of one run that a report needs."""
+def tables(store: Store, run_id: str) -> dict[str, Any]:
+    """The tables of one run, for the analyses: each is read when and as far as it is needed."""
     from tracer_hooks.store.schema import TABLES
 
-    return {name: store.table(name, run_id) for name in TABLES if name not in _NOT_FOR_REPORTS}
+    return {name: store.stored(name, run_id) for name in TABLES}
 
 
 def report(run: str | None = None, store: Path | None = None) -> Report:
@@ -72,11 +67,12 @@ def task_report(run_id: str, task_id: str, attempt: int, store: Path) -> Report:
     import pyarrow.compute as pc
 
     from tracer_hooks.report.notebook import Report
+    from tracer_hooks.store.schema import TABLES
     from tracer_hooks.store.text import clean
 
     task_id = clean(task_id)
     opened, run_id = open_run(run_id, store)
-    own = tables(opened, run_id)
+    own = {name: opened.table(name, run_id) for name in TABLES}
     for name, table in own.items():
         if "attempt" in table.column_names:
             mine = pc.and_(pc.equal(table["task_id"], task_id), pc.equal(table["attempt"], attempt))

@@ -1,12 +1,14 @@
-"""Queries on tables in memory: DuckDB runs them, and what is compiled once is kept.
+"""Queries by DuckDB on tables in memory or in files; what is compiled once is kept.
 
 Ibis needs longer to turn an expression into SQL than DuckDB to answer it, and the SQL depends on
 the tables' types alone. So expressions are made of unbound tables of the schema, their SQL is kept
-for the life of the process, and the tables are handed to DuckDB by name.
+for the life of the process, and the tables are handed to DuckDB by name. Of a table that is in
+files (an Arrow dataset) DuckDB reads the columns and the rows that a query needs.
 """
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -21,8 +23,14 @@ if TYPE_CHECKING:
 
     import ibis.expr.types as ir
     import pyarrow as pa
+    import pyarrow.dataset as ds
 
     Build = Callable[..., ir.Table]
+
+# More rows than any report of a run has. What is derived from them would not fit into memory as
+# a table, so it is computed within each query that needs it; and they are worth more threads.
+MANY_ROWS = 250_000
+_MOST_THREADS = 4  # login nodes are shared
 
 
 @dataclass(frozen=True)
@@ -54,12 +62,17 @@ def _database() -> duckdb.DuckDBPyConnection:
 
 
 class Memory:
-    """Answers queries on the tables that `load` gives by name, each loaded when first needed."""
+    """Answers queries on the tables that `load` gives by name, each loaded when first needed.
 
-    def __init__(self, load: Callable[[str], pa.Table]) -> None:
+    `load(name, from_files)` gives an Arrow table, or a dataset if `from_files` allows that. A
+    dataset's files may go, or prove to be damaged, while they are read: then it is asked again.
+    """
+
+    def __init__(self, load: Callable[[str, bool], pa.Table | ds.Dataset]) -> None:
         self._load = load
         self._connection: duckdb.DuckDBPyConnection | None = None
-        self._known: set[str] = set()
+        self._rows: dict[str, int] = {}  # of the tables that DuckDB knows
+        self._files: set[str] = set()  # those of them that it reads from files
 
     def derived(self, name: str, relations: Any, build: Build) -> ir.Table:
         """The result of `build(relations)` as an unbound table, computed when it is needed."""
@@ -72,19 +85,61 @@ class Memory:
 
     def run(self, query: Compiled) -> pa.Table:
         """The answer, with the types that Ibis promises."""
+        try:
+            return self._run(query)
+        except duckdb.Error:
+            if not self._files:
+                raise
+        self._forget_files()
+        try:
+            return self._run(query)
+        except duckdb.Error:
+            self._forget_files()
+            return self._run(query, from_files=False)
+
+    def _run(self, query: Compiled, *, from_files: bool = True) -> pa.Table:
         if self._connection is None:
             self._connection = _database().cursor()
         for name in query.tables:
-            if name not in self._known:
-                self._known.add(name)
-                needed = _DERIVED.get(name)
-                table = self._load(name) if needed is None else self.run(needed)
-                self._connection.register(name, table)
+            self._prepare(self._connection, name, from_files)
         answer = self._connection.sql(query.sql).to_arrow_table()
         return PyArrowData.convert_table(answer, query.schema)
+
+    def _prepare(self, connection: duckdb.DuckDBPyConnection, name: str, from_files: bool) -> None:
+        """Make a table known to DuckDB."""
+        if name in self._rows:
+            return
+        query = _DERIVED.get(name)
+        if query is None:
+            table = self._load(name, from_files)
+            if not hasattr(table, "num_rows"):
+                self._files.add(name)
+            self._rows[name] = rows = _row_count(table)
+            if rows > MANY_ROWS:
+                threads = min(_MOST_THREADS, os.cpu_count() or 1)
+                connection.execute(f"SET threads = {threads}")
+            connection.register(name, table)
+            return
+        for source in query.tables:
+            self._prepare(connection, source, from_files)
+        self._rows[name] = rows = max((self._rows[source] for source in query.tables), default=0)
+        if rows > MANY_ROWS:
+            connection.execute(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {query.sql}')
+        else:
+            connection.register(name, self._run(query, from_files=from_files))
+
+    def _forget_files(self) -> None:
+        for name in self._files:
+            del self._rows[name]
+        self._files.clear()
 
     def _kept(self, relations: Any, build: Build, arguments: tuple[Hashable, ...]) -> Compiled:
         key = (build, *arguments)
         if key not in _COMPILED:
             _COMPILED[key] = compiled(build(relations, *arguments))
         return _COMPILED[key]
+
+
+def _row_count(table: pa.Table | ds.Dataset) -> int:
+    """How many rows a table has; of files as their footers say, without what a filter leaves."""
+    return int(table.num_rows if hasattr(table, "num_rows") else table.count_rows())

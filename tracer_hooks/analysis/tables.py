@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Hashable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast, runtime_checkable
 
 import ibis
 import pandas as pd
@@ -16,6 +16,7 @@ from tracer_hooks.store.schema import TABLES
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
+    import pyarrow.dataset as ds
 
 _NULLABLE = {
     pa.int32(): pd.Int32Dtype(),
@@ -25,10 +26,24 @@ _NULLABLE = {
 
 
 class TableReader(Protocol):
-    """What hands out tables when they are needed: a `Store` is one."""
+    """What hands out tables when they are needed: a `Store` is one.
+
+    It may also have `stored(name, run_id)`, which gives a `StoredTable`.
+    """
 
     def table(self, name: str, run_id: str | None = None) -> pa.Table:
         """The table `name`, with `run_id` as a column; only rows of that run, if one is given."""
+
+
+@runtime_checkable
+class StoredTable(Protocol):
+    """A table that lies in files, with `run_id` and the columns of its schema."""
+
+    def scan(self) -> ds.Dataset:
+        """The table to be read in parts; its files may go while it is."""
+
+    def table(self) -> pa.Table:
+        """The whole table, in memory."""
 
 
 class Relations:
@@ -46,7 +61,7 @@ class Relations:
         self._only = dict(only or {})
         self._prepared: dict[str, ir.Table] = {}
         in_memory = not isinstance(source, Mapping) or all(
-            isinstance(table, pa.Table) for table in source.values()
+            isinstance(table, (pa.Table, StoredTable)) for table in source.values()
         )
         self._memory = Memory(self._arrow) if in_memory else None
 
@@ -104,7 +119,8 @@ class Relations:
     def _raw(self, name: str) -> Any:
         if isinstance(self._source, Mapping):
             return self._source.get(name)
-        return self._source.table(name, self._run_id)
+        read = getattr(self._source, "stored", self._source.table)
+        return read(name, self._run_id)
 
     def _elsewhere(self, name: str) -> ir.Table:
         relation = _relation(self._raw(name), name, self._run_id)
@@ -113,16 +129,19 @@ class Relations:
                 relation = relation.filter(relation[column] == value)
         return relation
 
-    def _arrow(self, name: str) -> pa.Table:
+    def _arrow(self, name: str, from_files: bool) -> pa.Table | ds.Dataset:
         """The table as DuckDB gets it: the schema's columns and no others, of one run."""
         schema, raw = _with_run_id(name), self._raw(name)
         if raw is None:
             return schema.empty_table()
-        only = {"run_id": self._run_id, **self._only}
-        for column, value in only.items():
-            if column in raw.column_names and value is not None:
-                raw = raw.filter(pc.equal(raw[column], value))
-        known = set(raw.column_names)
+        if isinstance(raw, StoredTable):
+            raw = raw.scan() if from_files else raw.table()
+        known = set(raw.schema.names)
+        for column, value in {"run_id": self._run_id, **self._only}.items():
+            if column in known and value is not None:
+                raw = raw.filter(pc.field(column) == pc.scalar(value))
+        if not isinstance(raw, pa.Table):
+            return raw
         constant = {"run_id": self._run_id}
         columns = [
             raw[field.name].cast(field.type) if field.name in known

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -116,7 +117,7 @@ def _one_a_second(hosts: pa.Table) -> pa.Table:
         {
             "host": hosts["host"],
             "second": pc.floor_temporal(hosts["at"], unit="second"),
-            "row": pa.array(range(hosts.num_rows), pa.int64()),
+            "row": pa.array(np.arange(hosts.num_rows)),
         }
     )
     first = key.group_by(["host", "second"]).aggregate([("row", "min")])["row_min"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
+    import pyarrow.dataset as ds
 
 OWN_RULES = "tools.toml"
 _SHOWN = 5
@@ -34,6 +36,23 @@ _SHOWN = 5
 
 class StoreWarning(UserWarning):
     """Something in a store could not be read; the rest was."""
+
+
+@dataclass(frozen=True)
+class StoredTable:
+    """One table of a store, of one run (its whole id) or of all, read when it is needed."""
+
+    store: Store
+    name: str
+    run_id: str | None
+
+    def scan(self) -> ds.Dataset:
+        """See `Store.scan`."""
+        return self.store.scan(self.name, self.run_id)
+
+    def table(self) -> pa.Table:
+        """See `Store.table`."""
+        return self.store.table(self.name, self.run_id)
 
 
 class Store:
@@ -120,6 +139,23 @@ class Store:
         if not found.num_rows and run_id not in self._existing_runs():
             raise TracerError(f"no run {_quoted(run_id)} in {self.path}")
         return found
+
+    def scan(self, name: str, run_id: str | None = None) -> ds.Dataset:
+        """A table of one run (its whole id) or of all as an Arrow dataset, whose columns are those
+        of `table`: what queries it reads no more of the files than it needs.
+
+        Files may be compacted away while it is read: scan again then, or use `table`.
+        """
+        from tracer_hooks.store.scanning import TableScanner
+
+        if name not in TABLES:
+            raise TracerError(f"no table {name}: there are {', '.join(TABLES)}")
+        ids = self._existing_runs() if run_id is None else [run_id_of(run_id)]
+        return TableScanner(self._layout, self._pending, self._reader, self._warn).scan(name, ids)
+
+    def stored(self, name: str, run_id: str | None = None) -> StoredTable:
+        """A table of one run (its whole id) or of all, read when it is needed."""
+        return StoredTable(self, name, run_id)
 
     def run_ids(self) -> list[str]:
         """The ids of all runs, by name; empty if there is no store."""

@@ -1,0 +1,86 @@
+"""A table as an Arrow dataset: whoever queries it reads only the columns and rows that it needs.
+
+Where rows must be compared before they can be handed out (parts that overlap, a host that was read
+twice in a second) that run's rows are read into memory; everything else stays in its files.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.fs as fs
+
+from tracer_hooks.store.layout import part_paths
+from tracer_hooks.store.parts import Part, UnreadablePartError, open_part, overlapping
+from tracer_hooks.store.schema import TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from tracer_hooks.store.layout import Layout
+    from tracer_hooks.store.pending import PendingReader, Warn
+    from tracer_hooks.store.reading import TableReader
+
+
+class TableScanner:
+    """Hands out the tables of one store as datasets."""
+
+    def __init__(
+        self, layout: Layout, pending: PendingReader, reader: TableReader, warn: Warn
+    ) -> None:
+        self._layout = layout
+        self._pending = pending
+        self._reader = reader
+        self._warn = warn
+
+    def scan(self, name: str, run_ids: Iterable[str]) -> ds.Dataset:
+        """The rows of these runs: `run_id`, then the schema's columns, with their types.
+
+        Its files may be compacted away or be found to be damaged while it is read: who gets an
+        error then asks again, or reads the table by way of `TableReader`, which copes.
+        """
+        schema = TABLES[name].insert(0, pa.field("run_id", pa.string()))
+        files: list[tuple[Path, str]] = []
+        loaded: list[str] = []
+        for run_id in run_ids:
+            paths = self._files(name, run_id)
+            if paths is None:
+                loaded.append(run_id)
+            else:
+                files += [(path, run_id) for path in paths]
+        rows = self._reader.read(name, loaded, None)
+        pieces = []
+        if files:
+            pieces.append(
+                ds.FileSystemDataset.from_paths(
+                    [str(path) for path, _ in files],
+                    schema=schema,
+                    format=ds.ParquetFileFormat(),
+                    filesystem=fs.LocalFileSystem(),
+                    partitions=[ds.field("run_id") == run_id for _, run_id in files],
+                )
+            )
+        if rows.num_rows or not pieces:
+            pieces.append(ds.InMemoryDataset(rows.select(schema.names).cast(schema)))
+        return pieces[0] if len(pieces) == 1 else ds.UnionDataset(schema, pieces)
+
+    def _files(self, name: str, run_id: str) -> list[Path] | None:
+        """The run's parts, if all their rows as they are make up the table; else None."""
+        # First what is pending, as in TableReader.
+        if name in self._pending.tables(run_id):
+            return None
+        paths = part_paths(self._layout.partition(name, run_id))
+        if len(paths) > 1 and name == "hosts":
+            return None
+        parts: list[Part] = []
+        try:
+            parts.extend(open_part(path, with_spools=len(paths) > 1) for path in paths)
+            return None if overlapping(parts) else paths
+        except (FileNotFoundError, UnreadablePartError):
+            return None  # TableReader copes, and warns
+        finally:
+            for part in parts:
+                part.close()
