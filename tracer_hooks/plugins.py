@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
     from tracer_hooks.cli.command import Command
+    from tracer_hooks.prices.sheet import PriceSheet
     from tracer_hooks.report.renderer import Renderer
     from tracer_hooks.tools import ToolRules
 
@@ -31,6 +32,7 @@ BUILT_IN = (
     "tracer_hooks.report.builtin",
     "tracer_hooks.tools.builtin",
     "tracer_hooks.redaction",
+    "tracer_hooks.prices.builtin",
     "tracer_hooks.cli.builtin",
 )
 
@@ -55,6 +57,11 @@ class Hooks:
     @hookspec
     def tracer_hooks_redaction_patterns() -> list[str]:  # type: ignore[empty-body]
         """Regular expressions; what they match in a command line is masked before it is stored."""
+
+    @staticmethod
+    @hookspec
+    def tracer_hooks_price_sheets() -> dict[str, Callable[[], PriceSheet]]:  # type: ignore[empty-body]
+        """Price sheets by name, as functions that read them; they win over the list prices."""
 
     @staticmethod
     @hookspec
@@ -110,6 +117,16 @@ def redaction_patterns(plugins: pluggy.PluginManager | None = None) -> list[str]
     return list(dict.fromkeys(pattern for answer in answers for pattern in answer))
 
 
+def price_sheets(
+    plugins: pluggy.PluginManager | None = None,
+) -> dict[str, Callable[[], PriceSheet]]:
+    """Every price sheet by name, unread; an installed plugin's wins over a built-in one."""
+    found: dict[str, Callable[[], PriceSheet]] = {}
+    for answer in _answers("tracer_hooks_price_sheets", _are_functions, plugins):
+        found.update(answer)
+    return found
+
+
 def cli_commands(plugins: pluggy.PluginManager | None = None) -> dict[str, Command]:
     """Every subcommand by name, built-in ones first; a plugin can't take the name of one."""
     found: dict[str, Command] = {}
@@ -141,6 +158,12 @@ def _are_renderers(answer: Any) -> bool:
     return isinstance(answer, dict) and all(
         isinstance(name, str) and callable(getattr(renderer, "render", None))
         for name, renderer in answer.items()
+    )
+
+
+def _are_functions(answer: Any) -> bool:
+    return isinstance(answer, dict) and all(
+        isinstance(name, str) and callable(function) for name, function in answer.items()
     )
 
 

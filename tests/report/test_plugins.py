@@ -54,6 +54,7 @@ def test_the_examples_run_and_are_accepted(block: str, capsys: pytest.CaptureFix
     plugins.renderers(manager)
     plugins.tool_rules(manager)
     plugins.redaction_patterns(manager)
+    assert all(sheet() for name, sheet in plugins.price_sheets(manager).items())
     plugins.cli_commands(manager)
     assert capsys.readouterr().err == ""
 
@@ -104,6 +105,7 @@ def test_an_installed_plugin_adds_a_format(site: Path) -> None:
         "@hookimpl\ndef tracer_hooks_redaction_patterns():\n    return ['(']",
         "@hookimpl\ndef tracer_hooks_tool_rules():\n    return {}",
         "@hookimpl\ndef tracer_hooks_cli_commands():\n    return ['x']",
+        "@hookimpl\ndef tracer_hooks_price_sheets():\n    return {'x': 1}",
     ],
 )
 def test_a_broken_plugin_costs_one_line(
@@ -115,6 +117,7 @@ def test_a_broken_plugin_costs_one_line(
         assert {"text", "json", "markdown"} <= set(plugins.renderers(manager))
         assert plugins.tool_rules(manager).programs
         assert plugins.redaction_patterns(manager) == []
+        assert set(plugins.price_sheets(manager)) == {"list", "generic", "libcloud"}
         assert "report" in plugins.cli_commands(manager)
     assert re.fullmatch(
         r"tracer-hooks: warning: plugin 'broken_plugin' is left out: .+\n", capsys.readouterr().err
