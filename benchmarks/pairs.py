@@ -93,14 +93,20 @@ def main(
     measure: Callable[[argparse.Namespace, Path], dict[str, Any]],
     pairs: int,
     more_options: Callable[[argparse.ArgumentParser], None] | None = None,
+    elsewhere: Callable[[argparse.Namespace], bool] | None = None,
 ) -> None:
-    """The command line that every benchmark shares, and `more_options` of its own."""
+    """The command line that every benchmark shares, and `more_options` of its own.
+
+    `elsewhere` may run all of it under other conditions, and says whether it did.
+    """
     parser = argparse.ArgumentParser(description=title)
     parser.add_argument("--pairs", type=int, default=pairs, help="alternating pairs to run")
     parser.add_argument("--json", type=Path, help="write the figures here too")
     if more_options is not None:
         more_options(parser)
     arguments = parser.parse_args()
+    if elsewhere is not None and elsewhere(arguments):
+        return
     store = Path(tempfile.mkdtemp(prefix="tracer-bench-"))
     try:
         result = measure(arguments, store)

@@ -101,14 +101,18 @@ def test_told_how_it_ended(tmp_path: Path) -> None:
 def test_orphans_are_followed(tmp_path: Path) -> None:
     body = """
         monitor, control = attach()
-        program = "import time\\nwhile time.process_time() < 0.7: pass"
+        program = "import time\\nwhile time.process_time() < 0.7: pass\\ntime.sleep(0.3)"
+        lives_read, lives_write = os.pipe()
         if os.fork() == 0:
             if os.fork() == 0:
+                os.set_inheritable(lives_write, True)
                 os.execv(sys.executable, [sys.executable, "-c", program])
+            os.close(lives_write)
             time.sleep(0.2)
             os._exit(0)
+        os.close(lives_write)
         os.wait()
-        time.sleep(1.6)
+        os.read(lives_read, 1)  # nothing comes: the orphan has ended
         end(monitor, control)
     """
     _, lines = traced(tmp_path, body)

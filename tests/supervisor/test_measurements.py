@@ -127,17 +127,15 @@ def test_busy_loop_is_never_called_waiting_for_input(tmp_path: Path) -> None:
     assert sealed["wall_disk_s"] + (sealed["wall_network_s"] or 0) < 0.05 * sealed["wall_s"]
 
 
-@pytest.mark.usefixtures("quiet_machine")
 def test_more_work_than_processors_is_runnable(tmp_path: Path) -> None:
     program = "import time\nwhile time.process_time() < 0.4: pass"
     one = f'{PYTHON} -I -S -c "{program}"'
     script = "; ".join([f"{one} &" for _ in range(4)]).replace("&;", "&") + " wait"
     observed = observe(tmp_path, ["taskset", "-c", "0", "bash", "-c", script])
     sealed = observed.sealed
-    assert sealed["wall_runnable_s"] > sealed["wall_cpu_s"]
+    assert sealed["wall_runnable_s"] > 2 * sealed["wall_cpu_s"]
 
 
-@pytest.mark.usefixtures("quiet_machine")
 def test_fsync_is_disk(tmp_path: Path) -> None:
     program = (
         "import os, sys, time\n"
@@ -149,7 +147,8 @@ def test_fsync_is_disk(tmp_path: Path) -> None:
     sealed = observed.sealed
     if sealed["disk_write_bytes"] == 0:
         pytest.skip("the folder for tests is not on a disk")
-    assert sealed["wall_disk_s"] > sealed["wall_idle_s"] + (sealed["wall_network_s"] or 0)
+    blocked = sealed["wall_s"] - sealed["wall_cpu_s"] - sealed["wall_runnable_s"]
+    assert sealed["wall_disk_s"] > 0.8 * blocked
 
 
 @pytest.mark.parametrize("how", ["recv", "poll"])
@@ -159,6 +158,7 @@ def test_waiting_for_a_peer_is_network(tmp_path: Path, how: str) -> None:
 
     def answer() -> None:
         peer, _ = server.accept()
+        peer.recv(1)  # it is about to wait
         threading.Event().wait(0.8)
         peer.sendall(b"x")
         peer.close()
@@ -169,7 +169,7 @@ def test_waiting_for_a_peer_is_network(tmp_path: Path, how: str) -> None:
     program = (
         "import socket, sys\n"
         f"s = socket.create_connection(('127.0.0.1', {port}))\n"
-        f"s.settimeout({timeout}); s.recv(1)"
+        f"s.settimeout({timeout}); s.sendall(b'x'); s.recv(1)"
     )
     sealed = observe(tmp_path, [PYTHON, "-c", program]).sealed
     thread.join()

@@ -24,6 +24,8 @@ _IS_EXEC = 1 << 13
 _TRAILER = 24
 _DRAIN_S = 0.1
 _SHORTEST_DRAIN_S = 0.01
+_REMEMBERED_S = 2.0  # a process that has left may be seen in /proc this long, or twice that
+_MOST_LEARNED = 2000  # each shell within a task may have programs of its own
 _FULL = 0.3  # drain again before the rings are fuller than this
 # Unmapping and the like after the last event: 23 µs for a small process, 2 ms at 100 MB.
 _EXIT_COSTS_AT_MOST_S = 0.0005
@@ -70,7 +72,9 @@ class PerfSource(Source):
         self._unpaid = []  # type: list[Image]  # ended, and their CPU not known yet
         self._known = {}  # type: dict[tuple[object, str], tuple[object, list[str]] | None]
         self._leaving = set()  # type: set[int]  # who exits in the records at hand
-        self._left = self._leaving  # and who did in those before
+        self._left = {}  # type: dict[int, float]  # who exited of late, and when
+        self._left_before = {}  # type: dict[int, float]
+        self._left_since = observer.started
         self._next = 0.0
         self._drained = observer.started
         self.lost = 0
@@ -96,9 +100,10 @@ class PerfSource(Source):
             self._split(data)
         self._pending.sort()
         done = 0
-        if self._leaving:
-            self._left = self._leaving
-        self._leaving = {record[2] for record in self._pending if record[1] == _EXIT}
+        # the exit of a thread leaves its process as it is
+        self._leaving = {r[2] for r in self._pending if r[1] == _EXIT and r[2] == r[4]}
+        if now - self._left_since > _REMEMBERED_S:
+            self._left_before, self._left, self._left_since = self._left, {}, now
         for record in self._pending:
             if record[0] > horizon:
                 break
@@ -140,12 +145,16 @@ class PerfSource(Source):
         """Whether a process that the tree finds has been accounted for: a zombie, or nearly."""
         if stat.state in b"ZX":
             return True
+        if pid in self._seen:
+            return False
         # on a busy host it may be a while between the record of an exit and its end
-        gone = pid in self._leaving or pid in self._left
-        return gone and pid not in self._seen
+        left = self._left.get(pid) or self._left_before.get(pid)
+        return left is not None and self._tree.begin_of(stat) <= left
 
     def take_cpu_ns(self, pid: int) -> int:
-        """CPU of a process that the tree found ended."""
+        """CPU of a process that the tree found ended, and has yet to let go."""
+        if pid in self._seen:  # the record of its exit was written, and not read yet
+            self._drain(time.monotonic())
         return self._switches.cpu_ns.pop(pid, 0)
 
     # records
@@ -241,6 +250,8 @@ class PerfSource(Source):
         if image.argv and image.exe is not None:
             image.argv_src = "argv"
             naming = image.argv[:2]
+            if len(self._known) >= _MOST_LEARNED:
+                self._known.clear()
             known = self._known.setdefault(key, (image.exe, naming))
             if known is not None and known != (image.exe, naming):
                 # the same name with other words: what they share is the program
@@ -256,6 +267,7 @@ class PerfSource(Source):
         seen = self._seen.pop(pid, None)
         if seen is None:
             return
+        self._left[pid] = at
         image = seen.image
         by_tree = image.ended is not None or pid in self._tree.live
         image.ended = at

@@ -208,15 +208,21 @@ class TaskstatsSource(Source):
         self._looked = len(self._list)
         if not self._waiting:
             return
-        told_s = self._tree.own_cpu_s() + sum([image.cpu_s for image, _ in self._unpaid])
-        room_s = max(0.0, self._observer.cpu_now_s() - told_s)
+        matched = []
         for image in fresh:
             ended = self._waiting.get(image.pid)
             if ended is None or image.replaced:
                 continue
             if image.pid == self._main or ended.is_of(image):
                 del self._waiting[image.pid]
-                room_s -= self._correct(image, ended, room_s)
+                matched.append((image, ended))
+                if image.cpu_src == "apportioned":  # the record knows better
+                    self._tree.ended_cpu_s -= image.cpu_s
+                    image.cpu_s = 0.0
+        told_s = self._tree.own_cpu_s() + sum([image.cpu_s for image, _ in self._unpaid])
+        room_s = max(0.0, self._observer.cpu_now_s() - told_s)
+        for image, ended in matched:
+            room_s -= self._correct(image, ended, room_s)
         for pid, ended in list(self._waiting.items()):
             if now - ended.drained[1] > _PATIENCE_S and pid not in self._tree.live:
                 del self._waiting[pid]
@@ -235,7 +241,7 @@ class TaskstatsSource(Source):
         elif image.exe is not None and image.comm == ended.comm:
             self._programs.learn(ended.comm, ended.exe, image.exe)
         self._put(image, ended)
-        if self._beside_perf:  # which has seen each switch, and shares out what none shows
+        if image.cpu_src == "switches":  # each was seen, and what none shows is shared out
             return 0.0
         seen_s = image.cpu_s + image.cpu_base_s
         least_s = max(seen_s, ended.least_s)

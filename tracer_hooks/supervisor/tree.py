@@ -284,10 +284,14 @@ class Tree:
         process.proportional_bytes = None
 
     def _end(self, process: Process, now: float) -> None:
-        if self.live.pop(process.pid, None) is None:
+        if self.live.get(process.pid) is not process:
             return
-        if self.lifecycle is not None:
-            process.ran_ns = max(process.ran_ns, self.lifecycle.take_cpu_ns(process.pid))
+        if self.lifecycle is not None:  # which may learn of the exit by being asked
+            cpu_ns = self.lifecycle.take_cpu_ns(process.pid)
+            if cpu_ns > process.ran_ns:
+                process.ran_ns = cpu_ns
+                process.image.cpu_src = "switches"
+        del self.live[process.pid]
         process.settle()
         if process.image.ended is None:
             process.image.ended = now

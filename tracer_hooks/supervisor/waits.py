@@ -100,24 +100,30 @@ def connected_socket(proc: Proc, pid: int) -> bool:
     if not inodes:
         return False
     for table in ("tcp", "tcp6", "udp", "udp6"):
-        raw = proc.read("%d/net/%s" % (pid, table), 1 << 20) or b""
-        for line in raw.splitlines()[1:]:
-            field = line.split()
-            # a peer of zeros is a listener or an unconnected socket
-            if len(field) > 9 and field[9] in inodes and field[2].strip(b"0:"):
-                return True
+        try:  # line by line: one read gives a page of it, and it is as long as the host is busy
+            with open("%s/%d/net/%s" % (proc.root, pid, table), "rb") as lines:
+                for line in lines:
+                    field = line.split()
+                    # a peer of zeros is a listener or an unconnected socket
+                    if len(field) > 9 and field[9] in inodes and field[2].strip(b"0:"):
+                        return True
+        except OSError:
+            pass
     return False
 
 
 class WallSplit:
     """The five parts of the wall time; they sum to it whatever the counters say."""
 
-    __slots__ = ("_ever", "_weights", "cpu_s", "disk_s", "idle_s", "network_s", "runnable_s")
+    __slots__ = (
+        "_ever", "_unplaced_s", "_weights", "cpu_s", "disk_s", "idle_s", "network_s", "runnable_s",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.cpu_s = self.runnable_s = self.disk_s = self.network_s = self.idle_s = 0.0
         self._weights = dict.fromkeys((RUN, DISK, NETWORK, IDLE), 0.0)
         self._ever = dict(self._weights)
+        self._unplaced_s = 0.0  # asleep, and no look has said yet on what
 
     def saw(self, kinds: "set[str]", gap_s: float) -> None:
         """One look at the tree, standing for the `gap_s` seconds since the one before."""
@@ -157,15 +163,16 @@ class WallSplit:
             weights = self._ever  # each look found it running: go by what the others found
         total = weights[DISK] + weights[NETWORK] + weights[IDLE]
         if total > 0.0:
+            rest, self._unplaced_s = rest + self._unplaced_s, 0.0
             self.disk_s += rest * (weights[DISK] / total)
             self.network_s += rest * (weights[NETWORK] / total)
             self.idle_s += rest * (weights[IDLE] / total)
         else:
-            self.idle_s += rest
+            self._unplaced_s += rest
         self._weights = dict.fromkeys((RUN, DISK, NETWORK, IDLE), 0.0)
 
     def columns(self, wall_s: float, network_known: bool) -> "dict[str, object]":
-        """The columns of the store; what rounding left goes to idle, so that they sum."""
+        """The columns of the store; what nothing is known of goes to idle, so that they sum."""
         network = self.network_s if network_known else None
         parts = self.cpu_s + self.runnable_s + self.disk_s + (network or 0.0)
         return {

@@ -75,6 +75,9 @@ def _watch_failures(record: "Record", observer: Observer) -> None:
     exact, observer.sources = observer.sources, []
     watch_failures(record, observer)  # before those who take what has ended
     observer.sources += exact
+    from tracer_hooks.supervisor.peeks import PeekSource
+
+    observer.sources.append(PeekSource(observer))
 
 
 class _Roots:

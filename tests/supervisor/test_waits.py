@@ -1,0 +1,94 @@
+"""What a thread waits for: which connections count, and what looks can't have seen."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tracer_hooks.supervisor.peeks import PeekSource
+from tracer_hooks.supervisor.procfs import Proc
+from tracer_hooks.supervisor.waits import DISK, IDLE, NETWORK, RUN, WallSplit, connected_socket
+
+
+def test_a_connection_among_many_is_found() -> None:
+    """The kernel's table is longer than one read gives."""
+    pairs = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        for _ in range(120):
+            client = socket.create_connection(server.getsockname())
+            pairs.append((client, server.accept()[0]))
+    try:
+        for client, _ in pairs[::12]:
+            holder = subprocess.Popen(["sleep", "30"], pass_fds=[client.fileno()])
+            assert connected_socket(Proc(), holder.pid)
+            holder.kill()
+            holder.wait()
+        lonely = subprocess.Popen(["sleep", "30"])
+        assert not connected_socket(Proc(), lonely.pid)
+        lonely.kill()
+        lonely.wait()
+    finally:
+        for pair in pairs:
+            for end in pair:
+                end.close()
+
+
+def test_time_asleep_goes_to_what_is_found_later() -> None:
+    split = WallSplit()
+    split.saw({RUN}, 1.0)
+    split.add(1.0, 0.2, 0.3)  # asleep for half of it, and nobody saw on what
+    assert split.columns(1.0, True)["wall_idle_s"] == pytest.approx(0.5)
+    split.saw({RUN}, 1.0)
+    split.saw({DISK}, 0.1)
+    split.add(1.0, 0.2, 0.3)
+    columns = split.columns(2.0, True)
+    assert columns["wall_disk_s"] == pytest.approx(1.0)
+    assert columns["wall_idle_s"] == 0.0
+
+
+class Scene:
+    """A tree of one thread, found ready to run, and what it is found at when peeked at."""
+
+    def __init__(self, awake_s: float, *found: str) -> None:
+        self.thread = SimpleNamespace(waits_for=RUN, ran_ns=0, waited_ns=0)
+        process = SimpleNamespace(pid=7, threads={7: self.thread})
+        self.found = list(found)
+        self.split = WallSplit()
+        self.observer: Any = SimpleNamespace(
+            started=0.0,
+            tick_count=0,
+            tree=SimpleNamespace(live={7: process}),
+            waits=SimpleNamespace(look=lambda pid, tid, state: self.found.pop(0)),
+            split=self.split,
+        )
+        source = PeekSource(self.observer)
+        for number in (1, 2):  # two looks, 0.1 s apart
+            self.observer.tick_count = number
+            source.look(number * 0.1)
+            self.thread.ran_ns += int(awake_s * 1e9)
+        # between the second look and the next
+        while source.due() < 0.3:
+            source.look(source.due())
+        self.split.add(1.0, 0.0, 0.0)
+
+
+def test_who_is_nearly_always_found_ready_is_looked_at_until_it_sleeps() -> None:
+    scene = Scene(0.08, RUN, RUN, DISK, RUN, NETWORK, DISK)
+    assert not scene.found
+    assert scene.split.disk_s == pytest.approx(2 / 3)
+    assert scene.split.network_s == pytest.approx(1 / 3)
+
+
+def test_who_computes_is_left_alone() -> None:
+    scene = Scene(0.1, *[DISK] * 6)
+    assert len(scene.found) == 6
+    assert scene.split.disk_s == 0.0
+
+
+def test_who_is_found_asleep_is_idle() -> None:
+    scene = Scene(0.08, *[IDLE] * 6)
+    assert scene.split.idle_s == pytest.approx(1.0)
