@@ -19,6 +19,9 @@ _LIMITS = {24: "its limit of CPU time", 25: "its limit of file size"}
 _SIGHUP, _SIGINT, _SIGABRT, _SIGKILL, _SIGPIPE = 1, 2, 6, 9, 13
 _SHELL = 128  # a shell's exit status for a command that signal N ended is 128 + N
 _SIGNALS = 64
+# What ends idle workers and the writers of closed pipes every day.
+_USUAL = (1, 13, 15)
+_JUST_NOW_S = 1.0
 _FULL = 0.95  # of what was allowed: so close to a limit that a kill is likely to be due to it
 _ALIVE_S = 5.0  # clocks and readings are not finer than that
 # Programs that run tasks: a signal from one of them is the engine's word.
@@ -93,7 +96,13 @@ def _oom(failed: Row, told: Row) -> dict[str, Any] | None:
 
 
 def _killed(failed: Row) -> dict[str, Any] | None:
-    if not failed["killed_count"]:
+    """The process that a signal ended last, unless that looks like any other day."""
+    number, at, last = failed["killed_signal"], failed["killed_at"], failed["last_at"]
+    if number is None:
+        return None
+    told = failed["exit_code"] == _SHELL + number
+    late = at is not None and last is not None and (last - at).total_seconds() <= _JUST_NOW_S
+    if not told and (number in _USUAL or not late):
         return None
     return {
         "tool": failed["killed_tool"],
@@ -174,7 +183,7 @@ def _received(failed: Row, told: Row) -> Row | None:
 def _of_received(failed: Row, received: Row) -> dict[str, Any]:
     number, pid = _whole(received.get("signal")), _whole(received.get("sender_pid"))
     name = _text(received.get("sender"))
-    more = {"pid": pid, "uid": _whole(received.get("sender_uid")), "name": name}
+    more = {"received": number, "pid": pid, "uid": _whole(received.get("sender_uid")), "name": name}
     together = failed["together_count"] or 0
     if failed["failure_cause"] == "timeout":
         return _who("time_limit", "seen", **more)

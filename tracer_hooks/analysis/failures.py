@@ -51,8 +51,8 @@ def failed_attempts(tables: Tables) -> pd.DataFrame:
 
     Columns of `tasks`; `last_attempt`; `attempt_count` and `final_status` of its task;
     `failure_detail`, `oom_detail`, `signal_detail`, `limit_detail`: the JSON of its last event of
-    that kind; `killed_tool`, `killed_pid`, `killed_signal`, `killed_count`: of its processes, the
-    one that a signal ended last; `killer_tool`, `killer_pid`: the program of `KILLERS` that it
+    that kind; `killed_tool`, `killed_pid`, `killed_signal`, `killed_at`: of its processes, the
+    one that a signal ended last; `killed_count`: how many there were; `killer_tool`, `killer_pid`: the program of `KILLERS` that it
     started last; `last_at`: the last moment of which anything is on record;
     `last_elapsed_s`, `last_memory_bytes`, `last_processes`: its last reading;
     `host_last_at`: until when its host is known to have lived; `together_count`: other attempts
@@ -111,6 +111,7 @@ def _killed(t: Relations) -> ir.Table:
         killed_pid=killed.pid.argmax(killed.ended_at),
         killed_signal=killed.signal.argmax(killed.ended_at),
         killed_count=killed.count(),
+        killed_at=killed.ended_at.max(),
     )
 
 

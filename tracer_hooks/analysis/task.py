@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import ibis
@@ -42,7 +42,8 @@ class TaskReport:
     `attempt`: its row of `tasks`, with `cores_mean` and `last_attempt`; `attempts`: all attempts of
     the task, first to last; `processes`: see `process_groups`; `tools`: its rows of `tools`, most
     CPU first; `timeline`: see `timeline`; `events`: its rows of `events`, in order of time;
-    `failure`: its row of `failures.failed_attempts`, None if it went well.
+    `failure`: its row of `failures.failed_attempts`, None if it went well;
+    `verdict`: what `with_verdict` added.
     """
 
     attempt: Mapping[str, Any]
@@ -52,6 +53,7 @@ class TaskReport:
     timeline: pd.DataFrame
     events: pd.DataFrame
     failure: Mapping[str, Any] | None = None
+    verdict: Mapping[str, Any] | None = None
 
 
 def summarise_task(
@@ -81,6 +83,17 @@ def summarise_task(
         events=own.frame(_events),
         failure=_failure(t, row),
     )
+
+
+def with_verdict(report: TaskReport, tables: Tables) -> TaskReport:
+    """The same report with `verdict`: `{label, confidence, evidence, advice}`."""
+    from tracer_hooks.analysis.verdicts import verdicts
+
+    a = report.attempt
+    own = relations(tables, a["run_id"]).of(task_id=a["task_id"], attempt=a["attempt"])
+    found = verdicts(own)
+    rows = records(found.tasks)
+    return replace(report, verdict=found.verdict(rows[-1]) if rows else None)
 
 
 def _failure(t: Relations, attempt: Mapping[str, Any]) -> Mapping[str, Any] | None:

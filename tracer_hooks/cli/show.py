@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from tracer_hooks.cli.command import Command
-from tracer_hooks.cli.output import Progress, print_page, warn
+from tracer_hooks.cli.output import Progress, console, print_page, warn
 from tracer_hooks.cli.parsing import add_format, add_store, positive
 from tracer_hooks.errors import TracerError
 
@@ -35,9 +35,10 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _execute(options: argparse.Namespace) -> int:
-    from tracer_hooks.analysis.task import summarise_task
+    from tracer_hooks.analysis.task import summarise_task, with_verdict
     from tracer_hooks.reading import open_run
     from tracer_hooks.report import task as page
+    from tracer_hooks.report.course import spans_for
     from tracer_hooks.store.schema import TABLES
     from tracer_hooks.store.text import clean
 
@@ -49,8 +50,9 @@ def _execute(options: argparse.Namespace) -> int:
         _print_json(store, run_id, chosen)
     else:
         tables = {name: store.table(name, run_id) for name in TABLES}
-        report = summarise_task(tables, run_id, chosen["task_id"], chosen["attempt"])
-        print_page(report, page)
+        spans = spans_for(console().width)
+        report = summarise_task(tables, run_id, chosen["task_id"], chosen["attempt"], spans)
+        print_page(with_verdict(report, tables), page)
     return 0
 
 

@@ -94,8 +94,10 @@ def _oom(oom: Row) -> str:
 
 def _killed(killed: Row) -> str:
     pid = f" (pid {killed['pid']})" if killed["pid"] else ""
-    more = f"; {count(killed['count'])} processes died so" if killed["count"] > 1 else ""
-    return f"Its process {fit(killed['tool'], _NAME)}{pid} was ended by {name_of(killed['signal'])}{more}."
+    others = killed["count"] - 1
+    more = f"; so were {count(others)} others by this or another signal" if others > 1 else ""
+    name = fit(killed["tool"], _NAME)
+    return f"Its process {name}{pid} was ended by {name_of(killed['signal'])}{more}."
 
 
 def _by_itself(evidence: Row) -> str:
@@ -112,11 +114,11 @@ def _sender(failed: Row, evidence: Row) -> list[str]:
     sender, signal = evidence["sender"], evidence["signal"]
     name = name_of(signal) if signal else "A signal"
     by = _process(sender)
-    who = sender["who"]
+    who, sent = sender["who"], sender.get("received") or signal
     if who == "time_limit":
-        return [f"{name} came from {by}."] if sender["pid"] and not evidence["timeout"] else []
+        return []  # said already
     if who == "process":
-        return [f"It received a signal from {by}." if not signal else f"{name} came from {by}."]
+        return [f"It received {name_of(sent) if sent else 'a signal'} from {by}."]
     said = {
         "terminal": "It was interrupted: most likely Ctrl-C at the terminal.",
         "hangup": "Its terminal or connection was closed, most likely.",
