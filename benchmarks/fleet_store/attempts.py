@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+
 from fleet_store.plan import Numbers, Run, Whole, zipf
 
 # How a first attempt goes wrong, and how often: status, failure_cause, exit code, signal.

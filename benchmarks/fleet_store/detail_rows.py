@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
 from fleet_store.attempts import Attempts, choices
 from fleet_store.columns import table, where
 from fleet_store.plan import MIB, TOOLS, Numbers, Whole

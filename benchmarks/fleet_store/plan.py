@@ -20,7 +20,8 @@ TOOLS = (
     "cutadapt", "fastqc", "STAR", "bcftools call", "pigz", "Rscript plot.R", "sed", "cp", "salmon",
     "featureCounts", "java -jar picard.jar MarkDuplicates", "gatk HaplotypeCaller", "bedtools",
     "minimap2", "curl", "rsync", "python train.py", "kraken2", "blastn", "tar", "sort", "md5sum",
-    "bismark", "convert", "cellpose", "msfragger", "multiqc", "tabix", "bgzip", "seqtk", "cat", "mv",
+    "bismark", "convert", "cellpose", "msfragger", "multiqc", "tabix", "bgzip", "seqtk", "cat",
+    "mv",
 )  # fmt: skip
 _STEP_NAMES = (
     "trim", "align", "sort", "index", "count", "call", "annotate", "merge", "qc", "split", "fetch",

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
 from fleet_store.attempts import ENDS, Attempts, choices
 from fleet_store.columns import table, where
-from fleet_store.plan import MIB, Run
+from fleet_store.plan import MIB, Run, Whole
 
 _CAPTURES = ("perf", "poll")
 
@@ -25,15 +26,15 @@ def run_rows(run: Run, a: Attempts) -> pa.Table:
     )  # fmt: skip
 
 
-def task_rows(a: Attempts, rng: np.random.Generator) -> pa.Table:
-    """One row for each attempt; the parts of the wall time sum to it, exactly as measured."""
+def task_rows(a: Attempts, tools: pa.Table, rng: np.random.Generator) -> pa.Table:
+    """One row for each attempt; the parts of the wall time sum to it, processes to `tools`."""
     run, rows = a.run, len(a)
     of_step = {name: [getattr(step, name) for step in run.steps] for name in
                ("name", "cpus_requested", "memory_requested_bytes")}  # fmt: skip
     lost = a.end == len(ENDS) - 1
     system = a.cpu_s * rng.uniform(0.02, 0.15, rows)
     read = a.input_bytes * rng.uniform(0.0, 1.0, rows)
-    processes = 2 + rng.poisson(3, rows)
+    count, short = _processes(a, tools)
     networked = rng.random(rows) < 0.8
     return table(
         "tasks", rows, pipeline=run.pipeline, engine="snakemake",
@@ -64,8 +65,8 @@ def task_rows(a: Attempts, rng: np.random.Generator) -> pa.Table:
         network_rx_bytes=where(networked, a.waits_s[:, 3] * 40 * MIB),
         network_tx_bytes=where(networked, a.waits_s[:, 3] * MIB),
         network_source=choices(["sock_diag+destroy", None], (~networked).astype(np.int64)),
-        process_count=processes, process_count_source=choices(["perf", "estimated"], polled(a)),
-        short_process_count=rng.binomial(processes, 0.3), threads_peak=1 + rng.poisson(4, rows),
+        process_count=count, process_count_source=choices(["perf", "estimated"], polled(a)),
+        short_process_count=short, threads_peak=1 + rng.poisson(4, rows),
         major_faults=rng.poisson(2, rows), voluntary_switches=rng.poisson(a.wall_s * 40 + 5),
         involuntary_switches=rng.poisson(a.cpu_s * 20 + 1), input_bytes=a.input_bytes,
         output_bytes=read * 0.6, capture=choices(list(_CAPTURES), polled(a)),
@@ -92,6 +93,13 @@ def polled(a: Attempts) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
 def readings_of(a: Attempts) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Readings of an attempt: dense at first, then ever fewer."""
     return (2 + 3 * np.log1p(4 * a.wall_s)).astype(np.int64)
+
+
+def _processes(a: Attempts, tools: pa.Table) -> tuple[Whole, Whole]:
+    """How many processes each attempt had, and how many were short."""
+    sums = tools.group_by("spool").aggregate([("count", "sum"), ("short_count", "sum")])
+    at = pc.index_in(a.spool, sums["spool"].combine_chunks())
+    return tuple(sums[f"{name}_sum"].to_numpy()[at.to_numpy()] for name in ("count", "short_count"))
 
 
 def _tags(a: Attempts) -> pa.Array:

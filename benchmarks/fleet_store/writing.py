@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
 from fleet_store.attempts import attempts
 from fleet_store.course_rows import event_rows, host_rows, reading_rows
 from fleet_store.detail_rows import process_rows, tool_rows
 from fleet_store.plan import Run, Size, plan
 from fleet_store.task_rows import run_rows, task_rows
-
 from tracer_hooks.store.compaction import compact_table
 from tracer_hooks.store.ingest import BATCH_SPOOLS
 from tracer_hooks.store.layout import Layout
@@ -46,7 +46,7 @@ def tables(run: Run, seed: int) -> dict[str, pa.Table]:
         "readings": reading_rows(a, rng),
         "hosts": host_rows(a, rng),
         "events": event_rows(a, rng),
-        "tasks": task_rows(a, rng),
+        "tasks": task_rows(a, tools, rng),
     }
 
 
