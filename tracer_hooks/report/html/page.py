@@ -1,0 +1,124 @@
+"""Puts the page together: what is said in words and tables, and the data for its script."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+
+from tracer_hooks.analysis.attempts import WAITS
+from tracer_hooks.analysis.course import spans_of
+from tracer_hooks.report.headline import facts, outcome, title
+from tracer_hooks.report.html import assets, sections
+from tracer_hooks.report.html.payload import numbers, packed, short
+from tracer_hooks.report.html.taskpages import page_of
+from tracer_hooks.report.html.taskrows import columns, shown_rows
+from tracer_hooks.report.html.treemap import treemap
+from tracer_hooks.report.palette import PARTS
+from tracer_hooks.report.provenance import how_we_know
+from tracer_hooks.version import __version__
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tracer_hooks.analysis.summary import RunReport
+
+# So many attempts side by side can be drawn as bars of their own.
+MAX_LANES = 240
+
+
+def document(report: RunReport) -> str:
+    """The whole HTML document."""
+    name, rest = title(report)
+    rows = shown_rows(report)
+    tree = treemap(report)
+    return _template().render(
+        assets=assets,
+        version=__version__,
+        name=name,
+        engine=rest,
+        outcome=outcome(report),
+        status=report.run["status"] or "status unknown",
+        lede=sections.lede(report),
+        facts=facts(report),
+        parts=PARTS,
+        totals=report.totals,
+        findings=sections.findings(report),
+        contrast=sections.contrast(report),
+        steps=sections.steps(report),
+        tools=sections.tools(report),
+        failures=sections.failures(report),
+        known=how_we_know(report),
+        tree=sections.tree_table(tree),
+        attempt_count=len(report.tasks),
+        row_count=len(rows),
+        page_count=len(report.detail.tasks) if report.detail else 0,
+        data=packed(_data(report, rows, tree)),
+    )
+
+
+def _data(report: RunReport, rows: pd.DataFrame, tree: dict[str, Any]) -> dict[str, Any]:
+    spans = spans_of(report.tasks)
+    detail = report.detail
+    # By bars as long as each has a row, and a lane fits the page.
+    each = len(rows) == len(report.tasks) and (detail is None or detail.most_at_once <= MAX_LANES)
+    return {
+        "run": short(str(report.run["run_id"])),
+        "parts": [[part.name, part.title] for part in PARTS],
+        "tasks": columns(rows, spans[0] if spans else None),
+        "end": float(round(spans[1][-1], 4)) if spans else None,
+        "course": None if detail is None else _course(detail.course),
+        "byStep": None if detail is None or each else _by_step(detail.course_by_step),
+        "hosts": None if detail is None else _hosts(detail.hosts_course),
+        "tree": tree,
+        "pages": {} if detail is None else _pages(report, rows),
+    }
+
+
+def _course(course: pd.DataFrame) -> dict[str, Any] | None:
+    if course.empty:
+        return None
+    return {name: numbers(course[name], 4) for name in ("end_s", "running", *WAITS)}
+
+
+def _by_step(course: pd.DataFrame) -> list[dict[str, Any]]:
+    """Like `_course` for each step, in the order of their first task."""
+    if course.empty:
+        return []
+    return [
+        {"step": short(step) if isinstance(step, str) else "(no step)",
+         **{name: numbers(one[name], 3) for name in ("running", *WAITS)}}
+        for step, one in course.groupby("step", dropna=False, sort=False)
+    ]  # fmt: skip
+
+
+def _hosts(course: pd.DataFrame) -> dict[str, Any] | None:
+    if course.empty:
+        return None
+    return {name: numbers(course[name], 4) for name in ("end_s", "busy_share", "iowait_share")}
+
+
+def _pages(report: RunReport, rows: pd.DataFrame) -> dict[str, Any]:
+    """By place among the rows."""
+    keys = zip(rows["task_id"], rows["attempt"], strict=True)
+    places = {key: place for place, key in enumerate(keys)}
+    assert report.detail is not None  # noqa: S101 - who calls has looked
+    found = {}
+    for page in report.detail.tasks:
+        place = places.get((page.attempt["task_id"], page.attempt["attempt"]))
+        if place is not None:
+            found[str(place)] = page_of(page)
+    return found
+
+
+@cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("tracer_hooks.report.html", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html")
