@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import ibis.expr.types as ir
 
-# The kind of the event that says what machine a host is; see `tracer_hooks.prices.recorded`.
+# Of the event that says what machine a host is; `tracer_hooks.prices.recorded` writes it.
 INSTANCE_EVENT = "instance"
 
 

@@ -108,6 +108,8 @@ class Rows:
                 end = line
             elif line["t"] == "e":
                 self._tables["events"].add({**_event(line), **key})
+        if not row and "status" not in end:
+            return  # only events: nothing that it says is of the run as a whole
         status = end.get("status") if end else unsealed
         started, ended = row.get("started_at"), end.get("ended_at")
         self._tables["runs"].add(
