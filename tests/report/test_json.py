@@ -21,6 +21,7 @@ KEYS = [
     "tools",
     "findings",
     "cost",
+    "failures",
     "coverage",
 ]
 
@@ -48,7 +49,11 @@ def test_a_task_has_the_columns_of_the_store_and_a_place_for_verdict_and_cost(
     assert len(tasks) == 52  # one for each attempt
     stored = [name for name in TABLES["tasks"].names if name != "spool"]
     assert list(tasks[0]) == ["run_id", *stored, "verdict", "cost"]
-    assert tasks[0]["verdict"] is None
+    assert list(tasks[0]["verdict"]) == ["label", "confidence", "evidence", "advice"]
+    verdicts = {task["task_id"]: task["verdict"] for task in tasks}
+    assert verdicts["wait_for_licence/S01"]["label"] == "idle"
+    assert verdicts["sort/S01"]["label"] == "disk_bound"
+    assert verdicts["sort/S01"]["evidence"]["disk_share"] == pytest.approx(0.71)
     assert tasks[0]["cost"] is None
     assert tasks[0]["started_at"] == "2026-05-01T10:11:12.000000Z"
 
@@ -56,7 +61,8 @@ def test_a_task_has_the_columns_of_the_store_and_a_place_for_verdict_and_cost(
 def test_steps_and_tools_carry_what_the_contract_says(report: RunReport) -> None:
     read = strict(renderer.render(report))
     for step in read["steps"]:
-        assert {"step", "count", "cpu_s", "wall_s", "cost"} <= set(step)
+        assert {"step", "count", "cpu_s", "wall_s", "cost", "verdict"} <= set(step)
+        assert step["verdict"]["evidence"]["label_share"] > 0.5
     for tool in read["tools"]:
         assert {"tool", "count", "cpu_s", "wall_s"} <= set(tool)
     assert read["tools"][-1]["kind"] == "unattributed"

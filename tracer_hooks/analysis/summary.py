@@ -9,15 +9,23 @@ import ibis
 
 from tracer_hooks.analysis import signals, usage
 from tracer_hooks.analysis.attempts import attempts
+from tracer_hooks.analysis.cost import CostReport, cost
 from tracer_hooks.analysis.coverage import coverage
+from tracer_hooks.analysis.dashboard import dashboard
+from tracer_hooks.analysis.failures import Failures, failures
 from tracer_hooks.analysis.findings import Finding, Measured, findings
 from tracer_hooks.analysis.tables import Relations, Tables, records, relations
+from tracer_hooks.analysis.verdicts import Verdicts, verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import ibis.expr.types as ir
     import pandas as pd
+
+    from tracer_hooks.analysis.carbon import Assumptions
+    from tracer_hooks.analysis.detail import RunDetail
+    from tracer_hooks.prices.rates import Pricing
 
 
 @dataclass(frozen=True)
@@ -26,7 +34,10 @@ class RunReport:
 
     `run`: who and when (the columns of `runs`, completed from the tasks where the engine said
     nothing); `totals` and `coverage`: plain dicts; `tasks`: one row per attempt; `by_task`: one
-    row per task; `hosts`: what the whole hosts did meanwhile.
+    row per task; `hosts`: what the whole hosts did meanwhile; `verdicts`: what held each back;
+    `dashboard`: what the hosts showed beside what the tasks did; `detail`: what `with_detail` added;
+    `failures`: see `analysis.failures`, None where no attempt went wrong; `cost`: see
+    `analysis.cost`, None where nobody asked.
     """
 
     run: Mapping[str, Any]
@@ -38,10 +49,21 @@ class RunReport:
     findings: tuple[Finding, ...]
     coverage: Mapping[str, Any]
     hosts: Mapping[str, Any]
+    verdicts: Verdicts
+    dashboard: Mapping[str, Any]
+    detail: RunDetail | None = None
+    failures: Failures | None = None
+    cost: CostReport | None = None
 
 
-def summarise(tables: Tables, run_id: str) -> RunReport:
-    """Analyse the run `run_id`; tables that hold other runs too are fine."""
+def summarise(
+    tables: Tables,
+    run_id: str,
+    pricing: Pricing | None = None,
+    assumptions: Assumptions | None = None,
+) -> RunReport:
+    """Analyse the run `run_id`; tables that hold other runs too are fine. With `pricing` the report
+    says what it cost, with `assumptions` also how much energy it took."""
     t = relations(tables, run_id)
     steps = usage.by_step(t)
     measured = measure(t, steps)
@@ -55,6 +77,10 @@ def summarise(tables: Tables, run_id: str) -> RunReport:
         findings=findings(measured),
         coverage=measured.coverage,
         hosts=measured.hosts,
+        verdicts=verdicts(t),
+        dashboard=dashboard(t, of_run=measured.totals),
+        failures=failures(t) if measured.failures else None,
+        cost=cost(t, pricing, run_id, assumptions) if pricing else None,
     )
 
 

@@ -73,6 +73,53 @@ THRESHOLDS: dict[str, Threshold] = {
         0.2, "difference of two shares",
         "Where a host's busy share and its tasks' own differ by a fifth, a dashboard misleads.",
     ),
+    # Verdicts.
+    "confidence": Threshold(
+        0.75, "probability",
+        "Three to one: with the error below, a part is the larger half from 0.56 of the time on.",
+    ),
+    "confidence_most": Threshold(
+        0.99, "probability", "Readings and rules can be wrong together: nothing is certain."
+    ),
+    "share_error": Threshold(
+        0.1, "share of wall time",
+        "What counters in ticks, looks a tenth of a second apart, and busy neighbours shift.",
+    ),
+    "too_short_s": Threshold(
+        0.5, "seconds", "Five looks, and no bottleneck: starting the task takes as long."
+    ),
+    "contended": Threshold(
+        0.25, "share of the time that it could run",
+        "A third longer than on free cores: neighbours come and go by less than that.",
+    ),
+    "helper_share": Threshold(
+        0.4, "share of CPU or of wall time",
+        "Starting helpers costs their parent about as much again, which makes it most of the time.",
+    ),
+    "helper_lifetime_s": Threshold(
+        0.05, "seconds",
+        "Starting an interpreter takes 0.02: what lives longer than twice that does work.",
+    ),
+    "network_bytes_per_s": Threshold(
+        128 * 1024, "bytes per second of waiting",
+        "One megabit: a connection that moves less waits for an answer, not for its width.",
+    ),
+    "major_faults": Threshold(
+        500, "pages", "A large program that starts from a cold disk takes some hundred."
+    ),
+    "major_faults_per_s": Threshold(
+        100, "pages per second", "What one spinning disk can bring: more is no start-up."
+    ),
+    "memory_stall": Threshold(
+        0.3, "share of wall time",
+        "As the kernel counts it; several threads can stall at once, and a tenth is common.",
+    ),
+    "host_memory_free": Threshold(
+        0.05, "share of a host's memory", "The kernel reclaims in earnest from there on."
+    ),
+    "swap_grown_bytes": Threshold(
+        64 * 2**20, "bytes", "Less is old pages that nobody wanted back."
+    ),
 }  # fmt: skip
 
 

@@ -35,8 +35,8 @@ def by_attempt(tables: Tables) -> pd.DataFrame:
 
 
 def _by_attempt(t: Relations) -> ir.Table:
-    rows = attempts(t).drop("spool", "wall_known_s")
-    return rows.order_by("started_at", "task_id", "attempt")
+    rows = attempts(t).drop("wall_known_s")
+    return rows.order_by("started_at", "task_id", "attempt", "spool").drop("spool")
 
 
 def by_task(tables: Tables) -> pd.DataFrame:

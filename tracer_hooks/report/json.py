@@ -11,7 +11,10 @@ import numpy as np
 import pandas as pd
 
 from tracer_hooks.analysis.tables import records
+from tracer_hooks.report import failures
+from tracer_hooks.report.cost_json import run_cost, step_costs, task_costs
 from tracer_hooks.report.sentences import advice, plain
+from tracer_hooks.report.verdict_text import dashboard_sentence, run_sentences
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,8 +29,8 @@ _DECIMALS = 6  # microseconds, which is what the store's times hold
 def render(report: RunReport, *, color: bool = False, width: int = 0) -> str:  # noqa: ARG001 - protocol
     """One JSON object and a line break: ASCII, keys in a fixed order, null for the unmeasured.
 
-    Times are ISO 8601 in UTC. `verdict` and `cost` are null until they are computed. Each row has
-    a line of its own.
+    Times are ISO 8601 in UTC. Each row has a line of its own. `run` also holds the run's verdict,
+    its critical path, and what a dashboard showed.
     """
     members = [f"{json.dumps(name)}: {_text(value)}" for name, value in as_dict(report).items()]
     return "{\n" + ",\n".join(members) + "\n}\n"
@@ -36,16 +39,25 @@ def render(report: RunReport, *, color: bool = False, width: int = 0) -> str:  #
 def as_dict(report: RunReport) -> dict[str, Any]:
     """What `render` writes, as plain Python values."""
     tasks = report.tasks.drop(columns=["last_attempt", "cores_mean"])
-    later = {"verdict": None, "cost": None}
+    told = _verdicts(report, report.verdicts.tasks)
+    steps = {row["step"]: row for row in _verdicts(report, report.verdicts.steps)}
+    costs = step_costs(report)
     return {
         "schema_version": SCHEMA_VERSION,
-        "run": _plain(report.run),
+        "run": {**_plain(report.run), **_run(report)},
         "totals": _plain(report.totals),
-        "tasks": [{**row, **later} for row in _rows(tasks)],
-        "steps": [{**row, "cost": None} for row in _rows(report.steps)],
+        "tasks": [
+            {**row, "verdict": one["verdict"], "cost": cost}
+            for row, one, cost in zip(_rows(tasks), told, task_costs(report), strict=True)
+        ],
+        "steps": [
+            {**row, "verdict": steps[row["step"]]["verdict"], "cost": costs and costs[row["step"]]}
+            for row in _rows(report.steps)
+        ],
         "tools": _rows(report.tools),
         "findings": [_finding(finding) for finding in report.findings],
-        "cost": None,
+        "cost": run_cost(report.cost),
+        "failures": _value(failures.as_rows(report)),
         "coverage": {**_plain(report.coverage), "hosts": _plain(report.hosts)},
     }
 
@@ -71,6 +83,28 @@ def _rows(data: pd.DataFrame) -> list[dict[str, Any]]:
         elif name == "tags":
             plain[name] = column.map(_value)
     return records(plain)
+
+
+def _run(report: RunReport) -> dict[str, Any]:
+    """What is said of the run as a whole, with the sentences of the other formats."""
+    path = report.verdicts.critical_path.drop(columns="spool")
+    sentence = dashboard_sentence(report.dashboard) or None
+    return {
+        "verdict": {**_plain(report.verdicts.run), "sentences": run_sentences(report)},
+        "critical_path": _rows(path),
+        "dashboard": {**_plain(report.dashboard), "sentence": sentence},
+    }
+
+
+def _verdicts(report: RunReport, data: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of verdicts with their `verdict`; a step's has `label_share` in the evidence too."""
+    rows = _rows(data)
+    for row in rows:
+        row["verdict"] = verdict = report.verdicts.verdict(row)
+        for name in ("label_share", "attempt_count"):
+            if name in row:
+                verdict["evidence"][name] = row[name]
+    return rows
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

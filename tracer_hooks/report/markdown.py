@@ -7,17 +7,17 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from tracer_hooks.analysis.tables import records
+from tracer_hooks.report import failures
+from tracer_hooks.report.cost import cost_markdown
 from tracer_hooks.report.headline import (
     NETWORK,
-    facts,
     leftover,
     lower_bound,
     network_of,
     networked,
-    outcome,
     processes,
-    title,
 )
+from tracer_hooks.report.opening import opening
 from tracer_hooks.report.palette import PARTS
 from tracer_hooks.report.provenance import how_we_know
 from tracer_hooks.report.sentences import advice, sentence
@@ -33,6 +33,7 @@ from tracer_hooks.report.units import (
     size,
     whole_percent,
 )
+from tracer_hooks.report.verdict_text import step_verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,22 +54,36 @@ _SPECIAL = re.compile(
 
 def render(report: RunReport, *, color: bool = False, width: int = 0) -> str:  # noqa: ARG001 - protocol
     """Headings, tables and lists; no raw HTML of anybody's making."""
-    name, rest = title(report)
-    status = report.run["status"] or "status unknown"
+    begins = opening(report)
     lines = [
-        f"## {escaped(name)}: {escaped(status)}", "",
-        escaped(" · ".join([*rest, outcome(report)])), "",
+        f"## {escaped(begins.name)}: {escaped(begins.status)}", "", escaped(begins.subtitle), "",
+        *_table([label for _, label in begins.facts], [[value for value, _ in begins.facts]],
+                left=0),
+        *(f"- {escaped(line)}" for line in begins.said), "",
     ]  # fmt: skip
-    tiles = facts(report)
-    lines += _table([label for _, label in tiles], [[value for value, _ in tiles]], left=0)
     if report.totals["count"]:
         lines += _findings(report)
+        lines += _failures(report)
         lines += ["### Where the time went", "", *_waits(report)]
+        lines += ["### Verdicts", "", *_verdicts(report)]
         lines += ["### Steps", "", *_steps(report)]
         lines += ["### Costliest tasks", "", *_tasks(report)]
         lines += ["### Tools", "", *_tools(report)]
+        lines += cost_markdown(report, _table)
     lines += ["### How we know", "", *(f"- {escaped(line)}" for line in how_we_know(report))]
     return "\n".join(lines) + "\n"
+
+
+def _failures(report: RunReport) -> list[str]:
+    groups = [cells for _, cells in failures.group_rows(report)]
+    if not groups:
+        return []
+    table = _table(list(failures.TITLES), groups[: failures.MAX_GROUPS], left=2)
+    said = [
+        f"**{escaped(subject)}**: {escaped(text)}" for subject, text in failures.examples(report)
+    ]
+    said += [escaped(line) for line in failures.retry_lines(report)]
+    return ["### What failed", "", *table, *(f"- {line}" for line in said), ""]
 
 
 def escaped(text: str) -> str:
@@ -97,6 +112,14 @@ def _waits(report: RunReport) -> list[str]:
     shares = [whole_percent(totals[f"{part.name}_share"]) for part in PARTS]
     rows.append(["all", duration(totals["wall_s"]), *shares])
     return _table(["step", "wall", *(part.title for part in PARTS)], rows)
+
+
+def _verdicts(report: RunReport) -> list[str]:
+    rows = [
+        [fit(one.step, _NAME), one.title, one.why, percent(one.confidence), percent(one.share)]
+        for one in step_verdicts(report, MAX_STEPS)
+    ]
+    return _table(["step", "verdict", "because", "sure", "of its time"], rows, left=3)
 
 
 def _steps(report: RunReport) -> list[str]:

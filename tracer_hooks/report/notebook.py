@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from tracer_hooks.analysis.summary import RunReport, summarise
 from tracer_hooks.analysis.tables import records
+from tracer_hooks.report import failures
+from tracer_hooks.report.cost import cost_html
 from tracer_hooks.report.headline import (
     NETWORK,
-    facts,
     leftover,
     lower_bound,
     network_of,
     networked,
-    outcome,
-    title,
 )
+from tracer_hooks.report.opening import opening
 from tracer_hooks.report.palette import PARTS
 from tracer_hooks.report.provenance import how_we_know
 from tracer_hooks.report.sentences import advice, sentence
@@ -33,6 +33,7 @@ from tracer_hooks.report.units import (
     size,
     whole_percent,
 )
+from tracer_hooks.report.verdict_text import step_verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -45,7 +46,7 @@ _NAME = 80
 _COLORS = {"cpu": "#2e9e5b", "runnable": "#e0a100", "disk": "#d1495b", "network": "#8e5bd0"}
 _STYLE = """
 .th-report{font-size:13px;line-height:1.45;max-width:60em}
-.th-report h3{margin:.2em 0 0}.th-report h4{margin:1em 0 .3em}
+.th-report .th-said{margin:.4em 0}.th-report h3{margin:.2em 0 0}.th-report h4{margin:1em 0 .3em}
 .th-report table{border-collapse:collapse;margin:0;font-variant-numeric:tabular-nums}
 .th-report th{font-weight:500;opacity:.65}
 .th-report th,.th-report td{padding:2px 10px 2px 0;text-align:right;white-space:nowrap;border:0}
@@ -102,21 +103,38 @@ class Report(RunReport):
 
 def render_html(report: RunReport) -> str:
     """A fragment of HTML that needs nothing else and runs nothing; every text is escaped."""
-    name, rest = title(report)
-    status = report.run["status"] or "status unknown"
+    begins = opening(report)
     body = [
         f"<style>{_STYLE}</style>",
-        f"<h3>{escape(name)}: {escape(status)}</h3>",
-        f'<div class="th-quiet">{escape(" · ".join([*rest, outcome(report)]))}</div>',
+        f"<h3>{escape(begins.name)}: {escape(begins.status)}</h3>",
+        f'<div class="th-quiet">{escape(begins.subtitle)}</div>',
         "<h4></h4>",
-        _table([label for _, label in facts(report)], [[value for value, _ in facts(report)]]),
+        _table([label for _, label in begins.facts], [[value for value, _ in begins.facts]]),
+        *(f'<div class="th-said">{escape(line)}</div>' for line in begins.said),
     ]
     if report.totals["count"]:
-        body += ["<h4>Where the time went</h4>", _waits(report), "<h4>Steps</h4>", _steps(report)]
+        body += _failures(report)
+        body += ["<h4>Where the time went</h4>", _waits(report)]
+        body += ["<h4>Verdicts</h4>", _verdicts(report), "<h4>Steps</h4>", _steps(report)]
+        body += cost_html(report, _table)
         body += ["<h4>Tools</h4>", _tools(report), "<h4>What stands out</h4>", _findings(report)]
     known = "".join(f"<li>{escape(line)}</li>" for line in how_we_know(report))
     body.append(f'<h4>How we know</h4><ul class="th-quiet">{known}</ul>')
     return f'<div class="th-report">{"".join(body)}</div>'
+
+
+def _failures(report: RunReport) -> list[str]:
+    groups = [cells for _, cells in failures.group_rows(report)]
+    if not groups:
+        return []
+    rest = len(groups) - failures.MAX_GROUPS
+    said = [
+        f"<li><b>{escape(subject)}</b>: {escape(text)}</li>"
+        for subject, text in failures.examples(report)
+    ]
+    said += [f"<li>{escape(line)}</li>" for line in failures.retry_lines(report)]
+    table = _table(failures.TITLES, groups[: failures.MAX_GROUPS], more=rest)
+    return ["<h4>What failed</h4>", table, f"<ul>{''.join(said)}</ul>"]
 
 
 def _waits(report: RunReport) -> str:
@@ -144,6 +162,15 @@ def _bar(row: Mapping[str, Any], longest: float) -> str:
         )
         pieces.append(f"<i {look}></i>")
     return f'<span class="th-bar" aria-hidden="true">{"".join(pieces)}</span>'
+
+
+def _verdicts(report: RunReport) -> str:
+    rows = [
+        [fit(one.step, _NAME), one.title, percent(one.confidence), percent(one.share), one.why]
+        for one in step_verdicts(report, _ROWS)
+    ]
+    titles = ["step", "verdict", "sure", "of its time", "because"]
+    return _table(titles, rows, more=len(report.steps) - len(rows))
 
 
 def _steps(report: RunReport) -> str:

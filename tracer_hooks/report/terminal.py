@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from tracer_hooks.analysis.tables import records
+from tracer_hooks.report.cost import cost_section
+from tracer_hooks.report.failures import what_failed
 from tracer_hooks.report.headline import (
     NETWORK,
-    facts,
     leftover,
     lower_bound,
     network_of,
-    outcome,
     processes,
-    title,
 )
 from tracer_hooks.report.layout import INDENT, MIN_WIDTH, Column, Page
+from tracer_hooks.report.opening import opening
 from tracer_hooks.report.palette import STATUS_STYLES
 from tracer_hooks.report.provenance import how_we_know
 from tracer_hooks.report.sentences import advice, sentence
@@ -33,6 +33,7 @@ from tracer_hooks.report.units import (
     percent,
     size,
 )
+from tracer_hooks.report.verdict_text import step_verdicts
 from tracer_hooks.report.where import MAX_STEPS, where_time_went
 
 if TYPE_CHECKING:
@@ -54,24 +55,48 @@ def render(report: RunReport, *, color: bool = False, width: int = 100) -> str:
     _headline(page, report)
     if report.totals["count"]:
         _findings(page, report)
+        what_failed(page, report)
         where_time_went(page, report)
+        _verdicts(page, report)
         _steps(page, report)
         _tasks(page, report)
         _tools(page, report)
+        cost_section(page, report)
     _how_we_know(page, report)
     return page.render(color=color)
 
 
 def _headline(page: Page, report: RunReport) -> None:
-    status = report.run["status"]
-    name, rest = title(report)
+    begins = opening(report)
     page.line(
-        (fit(name, page.width // 2), "bold"), *((f" · {part}", "") for part in rest),
-        (" · " + (status or "status unknown"), STATUS_STYLES.get(status or "", "")), indent=0,
+        (fit(begins.name, page.width // 2), "bold"),
+        (f" · {begins.engine}" if begins.engine else "", ""),
+        (" · " + begins.status, STATUS_STYLES.get(begins.status, "")), indent=0,
     )  # fmt: skip
-    page.line((outcome(report), "dim"), indent=0)
+    page.line((begins.outcome, "dim"), indent=0)
     page.blank()
-    _tiles(page, facts(report))
+    _tiles(page, begins.facts)
+    if begins.said:
+        page.heading("What held it back")
+        for line in begins.said:
+            page.paragraph(line)
+
+
+def _verdicts(page: Page, report: RunReport) -> None:
+    page.heading("Verdicts", "what most of each step's wall time says")
+    columns = [
+        Column("step", names=True, least=14),
+        Column("verdict", names=True, least=13),
+        Column("sure"),
+        Column("of its time", rank=2),
+        Column("because", names=True, rank=1, least=24, style="dim"),
+    ]
+    rows: list[list[Cell]] = [
+        [fit(one.step, 60), one.title, percent(one.confidence), percent(one.share), one.why]
+        for one in step_verdicts(report, MAX_STEPS)
+    ]
+    page.table(columns, rows)
+    _more(page, len(report.steps) - len(rows), "step")
 
 
 def _tiles(page: Page, tiles: list[tuple[str, str]]) -> None:

@@ -1,0 +1,104 @@
+"""Runs labelled tasks for real under `tracer-hooks run` and compares what each is called.
+
+    python benchmarks/verdicts                       all of it: about three minutes
+    python benchmarks/verdicts --shard 1/3           every third, for machines in demand
+    python benchmarks/verdicts --only disk           those whose label or name holds a word
+    python benchmarks/verdicts --json FILE           figures for machines; `-` for stdout
+
+Exits 1 if a task was called what it is not, or a control I/O-bound. What needs root or control
+groups is skipped where there are none, and said.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from places import PYTHON, NotHereError
+from scores import IO_BOUND, Outcome, show
+from workloads import WORKLOADS, Workload
+
+
+def execute(workload: Workload, folder: Path, store: Path) -> Outcome:
+    """Run one task in a folder and a store of its own."""
+    shutil.rmtree(store, ignore_errors=True)  # of an earlier run, where they are kept
+    run = [PYTHON, "-m", "tracer_hooks", "run", "--store", str(store), "--run", workload.name,
+           "--task", workload.name, "--step", workload.name, *workload.options, "--"]  # fmt: skip
+    try:
+        with workload.setting(folder) as (head, command):
+            done = subprocess.run(
+                [*head, *run, *command], cwd=folder, capture_output=True, text=True, timeout=60,
+                env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}, check=False,
+            )  # fmt: skip
+    except NotHereError as reason:
+        return Outcome(workload, None, str(reason))
+    if done.returncode != workload.status:
+        said = f"exited with {done.returncode}, not {workload.status}: {done.stderr[-500:]}"
+        return Outcome(workload, None, error=said)
+    return judge(workload, store)
+
+
+def judge(workload: Workload, store: Path) -> Outcome:
+    """Ask the report what it was."""
+    if not store.exists():
+        return Outcome(workload, None, f"no record of it in {store.parent}")
+    report = subprocess.run(
+        [PYTHON, "-m", "tracer_hooks", "report", "--store", str(store), "--format", "json"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if report.returncode:
+        return Outcome(workload, None, error=report.stderr.strip())
+    (task,) = json.loads(report.stdout)["tasks"]
+    return Outcome(workload, task)
+
+
+def chosen(arguments: argparse.Namespace) -> list[Workload]:
+    words = arguments.only or [""]
+    found = [w for w in WORKLOADS if any(word in f"{w.label}/{w.name}" for word in words)]
+    number, shards = map(int, arguments.shard.split("/"))
+    return found[number - 1 :: shards]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", nargs="+", metavar="WORD", help="labels or names to run")
+    parser.add_argument("--shard", default="1/1", metavar="N/M", help="every M-th, from the N-th")
+    parser.add_argument("--json", metavar="FILE", help="write the figures here too")
+    parser.add_argument("--scratch", type=Path, help="a folder on the disk to test")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the records here")
+    parser.add_argument("--again", type=Path, metavar="DIR", help="judge records that were kept")
+    arguments = parser.parse_args()
+    outcomes: list[Outcome] = []
+    with tempfile.TemporaryDirectory(dir=arguments.scratch, prefix="verdicts-") as scratch:
+        for workload in chosen(arguments):
+            records = arguments.again or arguments.keep or Path(scratch, "records")
+            if arguments.again:
+                outcome = judge(workload, records / workload.name)
+            else:
+                folder = Path(scratch, workload.name)
+                folder.mkdir()
+                outcome = execute(workload, folder, records / workload.name)
+            print(outcome.line(), file=sys.stderr, flush=True)
+            outcomes.append(outcome)
+    if arguments.json:
+        figures: dict[str, Any] = {"benchmark": "verdicts", "tasks": [o.row() for o in outcomes]}
+        text = json.dumps(figures, indent=2) + "\n"
+        sys.stdout.write(text) if arguments.json == "-" else Path(arguments.json).write_text(text)
+    if arguments.json != "-":
+        show(outcomes)
+    wrong = [o for o in outcomes if o.error or (o.task and o.called != o.workload.label)]
+    blamed = [o for o in outcomes if o.workload.control and o.called in IO_BOUND]
+    return 1 if wrong or blamed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
