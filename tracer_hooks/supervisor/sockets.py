@@ -11,7 +11,9 @@ import time
 from tracer_hooks.supervisor.process import Process
 from tracer_hooks.supervisor.sockets_holders import Holders, socket_inodes
 from tracer_hooks.supervisor.sockets_namespace import Namespace, namespace_of
-from tracer_hooks.supervisor.sockets_owned import Bytes, Connections
+from tracer_hooks.supervisor.sockets_openers import Openers, find_openers
+from tracer_hooks.supervisor.sockets_owned import Connections
+from tracer_hooks.supervisor.sockets_peers import Bytes
 from tracer_hooks.supervisor.sources import Refused, Source
 
 TYPE_CHECKING = False
@@ -26,6 +28,7 @@ _FULL_S = 0.1  # between looks at the tree's sockets if none were
 _ACTIVE_S = 0.01  # the same while they are, and may well be the tree's
 _OTHERS_S = 0.06  # and while they seem to be others'
 _ACTIVE_FOR_S = 0.5
+_YOUNG_S = 1.0
 _CONTESTED_S = 0.1  # between looks at who else goes to peers of the tree
 _READ_S = 1.0  # sockets that stay open are read so often
 _READ_WITHOUT_ENDS_S = 0.02  # the same where nobody tells of their end
@@ -39,14 +42,18 @@ _TOO_DEAR_S = 0.3  # as much overspent, which dumps can't be blamed for
 
 
 def watch_sockets(
-    observer: "Observer", attached: bool, ends: "_socket.socket | None" = None
+    observer: "Observer",
+    attached: bool,
+    ends: "_socket.socket | None" = None,
+    privileged: bool = False,
 ) -> None:
     """Have the observer count network bytes; say in the record why not, if the kernel refuses.
 
-    `ends` is a socket that hears of ended sockets already.
+    `ends` is a socket that hears of ended sockets already. If `privileged` the kernel is asked
+    for more than everybody may know.
     """
     try:
-        source = NetworkSource(observer, attached, ends)
+        source = NetworkSource(observer, attached, ends, privileged)
         observer.sources.append(source)
         observer.waits.known_connection = source.has_connection
     except Refused as refused:
@@ -59,7 +66,11 @@ class NetworkSource(Source):
     name = "sock_diag"
 
     def __init__(
-        self, observer: "Observer", attached: bool, ends: "_socket.socket | None" = None
+        self,
+        observer: "Observer",
+        attached: bool,
+        ends: "_socket.socket | None" = None,
+        privileged: bool = False,
     ) -> None:
         self._observer = observer
         self._attached = attached
@@ -67,7 +78,10 @@ class NetworkSource(Source):
         self._holders = Holders(observer.proc, observer.tree)
         self._home = namespace_of(self._root, "self") or ""
         space = Namespace(self._root, None, ends)
-        self._all = {self._home: Connections(space, self._holders, self._credit)}
+        self._openers: Openers | None = None
+        if privileged and space.ends is not None:
+            self._openers = find_openers(observer.proc, observer.tree, "self", self._knows_all)
+        self._all = {self._home: self._connections(space)}
         self._where = {}  # type: dict[int, str]  # the namespace of each live image
         self._refused = set()  # type: set[str]
         self._closed = Bytes()
@@ -82,6 +96,13 @@ class NetworkSource(Source):
         self._grown = 0
         self._credit_s = _BURST_S
         self._behind = self._broken = False
+
+    def _connections(self, space: Namespace) -> Connections:
+        return Connections(space, self._holders, self._credit, self._openers)
+
+    def _knows_all(self) -> bool:
+        """Whether the tree is told of every process."""
+        return any(source.counts_processes for source in self._observer.sources)
 
     def has_connection(self, pid: int) -> bool:
         """Whether a process is known to hold a TCP connection; it may have one all the same."""
@@ -153,6 +174,8 @@ class NetworkSource(Source):
                 self._close(name)
         except Exception as error:
             self._breaks(error)
+        if self._openers is not None:
+            self._openers.close()
         total, unsure, unnamed = self._closed, self._unsure, self._closed_unnamed
         if unnamed.sockets or unsure.sockets:
             detail = {
@@ -173,8 +196,13 @@ class NetworkSource(Source):
         return {
             "network_rx_bytes": sum([total.received for total in every]),
             "network_tx_bytes": sum([total.sent for total in every]),
-            "network_source": "sock_diag+destroy" if self._complete else "sock_diag",
+            "network_source": self._source(),
         }
+
+    def _source(self) -> str:
+        if not self._complete:
+            return "sock_diag"
+        return "sock_diag+destroy" if self._openers is None else "sock_diag+destroy+bpf"
 
     # one look
 
@@ -201,12 +229,15 @@ class NetworkSource(Source):
         grown = self._observer.tree.seen_count
         if grown != self._grown or any(len(connections) for connections in every):
             self._grown, self._suspect_until = grown, now + _ACTIVE_FOR_S
+        young = now - self._observer.started < _YOUNG_S
+        if self._openers is not None and not young and self._knows_all():
+            return False  # little is left to evidence: what is accepted, which listeners show
         if self._credit_s <= 0 or now >= min(self._active_until, self._suspect_until):
             return False
-        return not any(connections.sure for connections in every)
+        return not any(connections.peers.sure() for connections in every)
 
     def _has_news(self, connections: Connections, now: float) -> bool:
-        unseen = connections.drain()
+        unseen = connections.drain(now)
         opened = connections.space.opened()
         if connections.lost and self._complete:
             self._complete = False
@@ -231,7 +262,7 @@ class NetworkSource(Source):
         self._looks += 1
         connections.dumped = now
         connections.opened_at_dump = connections.opened
-        connections.look(held, self._name, before)
+        connections.look(held, self._name, before, now)
 
     def _name(self, pids: "set[int]") -> "dict[int, Process | Image | None]":
         """What is known of processes of the tree, some of which it may not have met yet."""
@@ -288,26 +319,26 @@ class NetworkSource(Source):
                 "network", "a process is in another network namespace; %s" % refused
             )
             return
-        self._all[name] = Connections(space, self._holders, self._credit)
+        self._all[name] = self._connections(space)
         self._complete = self._complete and space.ends is not None
 
     def _close(self, name: str) -> None:
         """Take what is left in a namespace, and let go of it."""
         connections = self._all.pop(name)
-        connections.drain()
-        connections.look({}, self._name, set())
-        until = time.monotonic() + _WAIT_FOR_ENDS_S
+        now = time.monotonic()
+        connections.drain(now)
+        connections.look({}, self._name, set(), now)
+        until = now + _WAIT_FOR_ENDS_S
         while connections.has_moved and connections.outstanding() > 0:
             if time.monotonic() > until:
                 break
             time.sleep(_ENDS_COME_S)
-            connections.drain()
-        connections.settle()
+            connections.drain(now)
         unsure = connections.conclude()
         for into, part in (
             (self._closed, connections.total),
             (self._closed_unnamed, connections.unnamed),
             (self._unsure, unsure),
         ):
-            into.add(part.sockets, part.received, part.sent)
+            into.take(part)
         connections.space.close()

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 _FILES_AT_MOST = 4096  # of one process
 _LATE_S = 0.02  # the time of a thread that runs shows up a tick late
 _THREADS_AT_MOST = 32
-_OUTSIDERS_AT_MOST = 64  # processes of others looked at in one go, the youngest first
+_GENERATIONS_AT_MOST = 32
+_OUTSIDERS_AT_MOST = 16  # processes of others looked at in one go, the youngest first
 
 
 class Holders:
@@ -67,21 +68,47 @@ class Holders:
                             held[inode] = child
                         ahead.append((child, [child]))
 
-    def outsiders(self, wanted: "set[int]") -> "set[int]":
-        """Those of the inodes that a process outside the tree holds."""
+    def sought(self, wanted: "set[int]") -> "tuple[dict[int, int], set[int]]":
+        """Look for inodes among the youngest processes that the tree does not know yet.
+
+        Returns those that a descendant of the tree holds, with its pid, and those that another
+        process holds.
+        """
+        ours = {}  # type: dict[int, int]
+        others = set()  # type: set[int]
         try:
             pids = [int(name) for name in posix.listdir(self._proc.root) if name.isdigit()]
         except OSError:
-            return set()
-        found = set()  # type: set[int]
+            return ours, others
         live = self._tree.live
         pids = [pid for pid in pids if pid not in live]
         pids.sort(reverse=True)
         for pid in pids[:_OUTSIDERS_AT_MOST]:
-            found |= wanted.intersection(socket_inodes(self._proc.root, pid))
-            if len(found) == len(wanted):
+            found = wanted.intersection(socket_inodes(self._proc.root, pid))
+            if not found:
+                continue
+            of_tree = self._descends(pid)
+            if of_tree:
+                ours.update(dict.fromkeys(found, pid))
+            elif of_tree is not None:
+                others |= found
+            if len(ours) + len(others) >= len(wanted):
                 break
-        return found
+        return ours, others
+
+    def _descends(self, pid: int) -> "bool | None":
+        """Whether a process is in the tree; None if it is gone before that can be seen."""
+        me = posix.getpid()
+        for _ in range(_GENERATIONS_AT_MOST):
+            if pid in self._tree.live or pid == me:
+                return True
+            if pid <= 1:
+                return False
+            stat = self._proc.stat(pid)
+            if stat is None:
+                return None
+            pid = stat.ppid
+        return None
 
     def _ran_ns(self, process: "Process") -> int:
         """How long the process's threads have run; -1 if to ask costs more than to look."""

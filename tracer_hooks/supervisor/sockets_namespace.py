@@ -3,6 +3,7 @@
 import posix
 
 from tracer_hooks.supervisor import libc, sock_diag
+from tracer_hooks.supervisor.sockets_claims import Claims, open_claims
 from tracer_hooks.supervisor.sources import Refused
 
 TYPE_CHECKING = False
@@ -24,12 +25,14 @@ class Namespace:
     ) -> None:
         self.requests: _socket.socket | None = None
         self.ends = ends
+        self.claims: Claims | None = None
         self._counters = -1
         try:
             with _Inside(root, pid):
                 self.requests = sock_diag.open_requests()
                 if self.ends is None:  # else dumps must do
                     self.ends = sock_diag.listen()
+                self.claims = open_claims(root, "self" if pid is None else "%d" % pid)
             whose = "self" if pid is None else "%d" % pid
             self._counters = posix.open(
                 "%s/%s/net/snmp" % (root, whose), posix.O_RDONLY | posix.O_CLOEXEC
@@ -62,6 +65,8 @@ class Namespace:
     def close(self) -> None:
         """Let go of the namespace, which would outlive its processes otherwise."""
         self.stop_listening()
+        if self.claims is not None:
+            self.claims.close()
         if self.requests is not None:
             self.requests.close()
         if self._counters >= 0:

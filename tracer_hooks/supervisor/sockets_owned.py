@@ -2,9 +2,8 @@
 
 A socket that a process of the tree was seen to hold is the tree's, whatever becomes of it. One
 that came and went between two looks shows only its ports and its bytes, at its end. It is the
-tree's if it was accepted on a port at which the tree listens. If it went to a peer to which the
-tree was seen to connect, often enough, and nobody else, it is counted too. If others go there as
-well, or nothing was seen, nobody can tell: it is written down apart and counted for no task.
+tree's if the kernel told that a process of the tree opened it, or if it was accepted on a port at
+which the tree listens. The rest is left to the evidence that there is of its peer.
 """
 
 import posix
@@ -12,6 +11,8 @@ import posix
 from tracer_hooks.supervisor.sock_diag import LISTEN, Lost, destroyed, parse_destroyed
 from tracer_hooks.supervisor.sockets_holders import Holders
 from tracer_hooks.supervisor.sockets_namespace import Namespace
+from tracer_hooks.supervisor.sockets_openers import LATER, UNTOLD
+from tracer_hooks.supervisor.sockets_peers import Bytes, Peers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,53 +20,31 @@ if TYPE_CHECKING:
     from typing import Union
 
     from tracer_hooks.supervisor.process import Image, Process
+    from tracer_hooks.supervisor.sockets_openers import Openers
+    from tracer_hooks.supervisor.sockets_peers import Key
 
     Owner = Union[Process, Image, None]
     from tracer_hooks.supervisor.sock_diag import Found
 
-# Connections to a peer seen to be the tree's, and none seen to be another's, before those that
-# nobody saw count as well. Were half of them another's, one time in 250 would look like this.
-_ENOUGH = 8
-_STRANGE = 3  # connections seen, and all with nobody of ours, before a peer is another's
 # Dumps that must not show a held socket before it counts as one that is not TCP.
 _MISSES = 3
-_PEERS_AT_MOST = 2000
+_LAST_S = 3600.0  # nothing more will be learnt of who opened what
 
 
 class _Socket:
-    """A socket of the tree: who moved its bytes, and how many are counted."""
+    """A socket of the tree: who moved its bytes, how many are counted, and where it went."""
 
-    __slots__ = ("absent", "owner", "received", "sent")
+    __slots__ = ("absent", "owner", "peer", "received", "seen", "sent")
 
-    def __init__(self, owner: "Owner", received: int, sent: int) -> None:
+    def __init__(
+        self, owner: "Owner", received: int, sent: int, peer: "Key | None", seen: float
+    ) -> None:
         self.owner = owner
         self.received = received
         self.sent = sent
+        self.peer = peer  # None if it was accepted
+        self.seen = seen
         self.absent = 0  # dumps in a row that did not show it
-
-
-class _Peer:
-    """A remote address and port: whose connections to it were seen, and what nobody's moved."""
-
-    __slots__ = ("others", "ours", "received", "sent", "sockets", "strange")
-
-    def __init__(self) -> None:
-        self.ours = self.others = self.strange = 0  # strange: seen once with nobody of ours
-        self.sockets = self.received = self.sent = 0
-
-
-class Bytes:
-    """Sockets, and what they received and sent."""
-
-    __slots__ = ("received", "sent", "sockets")
-
-    def __init__(self) -> None:
-        self.sockets = self.received = self.sent = 0
-
-    def add(self, sockets: int, received: int, sent: int) -> None:
-        self.sockets += sockets
-        self.received += received
-        self.sent += sent
 
 
 class Connections:
@@ -76,8 +55,11 @@ class Connections:
         space: Namespace,
         holders: Holders,
         credit: "Callable[[Process | Image, int, int], None]",
+        openers: "Openers | None" = None,
     ) -> None:
         self.space = space
+        self.openers = openers
+        self.peers = Peers()
         self.total = Bytes()  # of the tree's sockets
         self.unnamed = Bytes()  # of these, what no process was seen to hold
         self.lost = False
@@ -89,7 +71,7 @@ class Connections:
         self._ours = {}  # type: dict[int, _Socket]
         self._strangers = {}  # type: dict[int, int]  # cookie: how often nobody of ours held it
         self._ports = {}  # type: dict[bytes, bool]  # somebody listens: is it the tree
-        self._peers = {}  # type: dict[tuple[bytes, bytes], _Peer]
+        self._now = 0.0
         self._missed = {}  # type: dict[int, int]  # inode: dumps that need not come again
         self._ever = None  # type: int | None  # connections at the first dump, less those opened
         self._connected = self._heard = 0
@@ -98,18 +80,14 @@ class Connections:
     def __len__(self) -> int:
         return len(self._ours)
 
-    @property
-    def sure(self) -> bool:
-        """Whether enough is known of every peer to which connections went unseen."""
-        peers = [peer for peer in self._peers.values() if peer.sockets]
-        return bool(peers) and all(peer.ours >= 3 * _ENOUGH or peer.others for peer in peers)
-
     def holders(self) -> "set[int]":
         """The processes that were seen to hold a connection which is still open."""
         return {ours.owner.pid for ours in self._ours.values() if ours.owner is not None}
 
-    def drain(self) -> bool:
+    def drain(self, now: float) -> bool:
         """Take the news of ended sockets; True if some of them were never seen before."""
+        self._now = now
+        self._hear_claims()
         if self.space.ends is None:
             return False
         try:
@@ -119,6 +97,8 @@ class Connections:
                 if ours is not None:
                     found = parse_destroyed(message)
                     self._count(ours, found[7], found[8])
+                    if ours.peer is not None:
+                        self.peers.ended(ours.peer, now - ours.seen, now)
                 elif self._strangers.pop(cookie, 0) < 2:
                     self.pending.append(parse_destroyed(message))
         except Lost:
@@ -144,14 +124,28 @@ class Connections:
         return any(self._is_peer_of_ours(found) for found in self.pending)
 
     def _is_peer_of_ours(self, found: "Found") -> bool:
-        peer = self._peers.get((found[4], found[3]))
-        return peer is not None and peer.ours > 0
+        return self.peers.is_ours((found[4], found[3]))
+
+    def _hear_claims(self) -> None:
+        """Hear who else uses which peers, and tell which the tree does."""
+        claims, peers = self.space.claims, self.peers
+        if claims is None:
+            return
+        for key in claims.heard():
+            peers.another(key, self._now)
+        if claims.may_tell(self._now):
+            keys = peers.take_active()
+            if claims.greeted:
+                keys = peers.all_ours()
+            if keys:
+                claims.tell(keys, self._now)
 
     def look(
         self,
         held: "dict[int, int]",
         name: "Callable[[set[int]], dict[int, Owner]]",
         before: "set[int]",
+        now: float,
     ) -> None:
         """Dump; find the owners of what is new; settle what ended unseen.
 
@@ -159,6 +153,7 @@ class Connections:
         and says what is known of them; one that it does not know is of the tree all the same.
         Sockets whose inodes are in `before` had moved what they show before the task began.
         """
+        self._now = now
         unknown = []
         connected = 0
         present = set()
@@ -202,32 +197,35 @@ class Connections:
             self._ever, self._heard = connected - self.space.opened(), 0
         self._connected = connected
 
-    def settle(self) -> None:
-        """Assign the sockets that ended unseen."""
-        for _, _, port, peer_port, address, _, _, received, sent in self.pending:
+    def settle(self, last: bool = False) -> None:
+        """Assign the sockets that ended unseen. The `last` time none is left for later."""
+        pending, self.pending = self.pending, []
+        now = self._now + (_LAST_S if last else 0.0)
+        for found in pending:
+            cookie, _, port, peer_port, address, _, _, received, sent = found
             listener = self._ports.get(port)
-            if listener:
+            if listener is not None:
+                if listener:
+                    self.total.add(1, received, sent)
+                    self.unnamed.add(1, received, sent)
+                continue
+            opener = UNTOLD if self.openers is None else self.openers.whose(cookie, now)
+            if opener == LATER:
+                self.pending.append(found)
+            elif opener == UNTOLD:
+                self.peers.unseen((address, peer_port), received, sent, self._now)
+            elif not isinstance(opener, str):
                 self.total.add(1, received, sent)
-                self.unnamed.add(1, received, sent)
-            elif listener is None:
-                peer = self._peer(address, peer_port)
-                peer.sockets += 1
-                peer.received += received
-                peer.sent += sent
-        self.pending.clear()
+                self._credit(opener, received, sent)
 
     def conclude(self) -> Bytes:
         """At the end: count what can be told, and return what can't."""
-        unsure = Bytes()
-        for peer in self._peers.values():
-            enough = peer.ours >= min(_ENOUGH, peer.sockets)
-            if peer.ours and not peer.others and enough:
-                self.total.add(peer.sockets, peer.received, peer.sent)
-                self.unnamed.add(peer.sockets, peer.received, peer.sent)
-            elif peer.ours or not (peer.others or peer.strange >= _STRANGE):
-                unsure.add(peer.sockets, peer.received, peer.sent)
-        self._peers.clear()
-        return unsure
+        self.settle(last=True)
+        self._hear_claims()
+        self.peers.conclude(self._now)
+        self.total.take(self.peers.counted)
+        self.unnamed.take(self.peers.counted)
+        return self.peers.unsure
 
     def _count(self, ours: _Socket, received: int, sent: int) -> None:
         more_received, more_sent = received - ours.received, sent - ours.sent
@@ -264,8 +262,12 @@ class Connections:
                 continue  # not accepted yet, or closed: its end will tell
             elif not self._is_strange(found) and self._is_peer_of_ours(found):
                 doubtful[found[6]] = found
-        if doubtful:  # one of ours that has just ended, or another's
-            for inode in self._holders.outsiders(set(doubtful)):
+        if doubtful:  # one of ours that is new or has just ended, or another's
+            ours, others = self._holders.sought(set(doubtful))
+            owners = name(set(ours.values()))
+            for inode, pid in ours.items():
+                self._adopt(doubtful[inode], owners.get(pid), False)
+            for inode in others:
                 self._is_strange(doubtful[inode])
 
     def _listens(self, found: "Found", ours: bool) -> None:
@@ -280,9 +282,11 @@ class Connections:
     def _adopt(self, found: "Found", owner: "Owner", old: bool) -> None:
         cookie, _, port, peer_port, address, _, _, received, sent = found
         self._strangers.pop(cookie, None)
+        peer = None
         if port not in self._ports:  # it connected, and was not accepted
-            self._peer(address, peer_port).ours += 1
-        ours = _Socket(owner, received if old else 0, sent if old else 0)
+            peer = (address, peer_port)
+            self.peers.uses(peer, self._now)
+        ours = _Socket(owner, received if old else 0, sent if old else 0, peer, self._now)
         self._ours[cookie] = ours
         self.total.sockets += 1
         self.unnamed.sockets += owner is None
@@ -295,16 +299,12 @@ class Connections:
         once = cookie not in self._strangers and self._uid in (0, found[5])
         self._strangers[cookie] = 1 if once else 2
         if found[2] not in self._ports:
-            peer = self._peer(found[4], found[3])
-            peer.strange += once
-            peer.others += not once
+            key = (found[4], found[3])
+            if once:
+                self.peers.strange(key, self._now)
+            else:
+                self.peers.another(key, self._now)
         return not once
-
-    def _peer(self, address: bytes, port: bytes) -> _Peer:
-        key = (address, port)
-        if key not in self._peers and len(self._peers) >= _PEERS_AT_MOST:
-            key = (b"", b"")  # so many peers that nothing can be learnt of each
-        return self._peers.setdefault(key, _Peer())
 
     def _forget(self, present: "set[int]") -> None:
         """Let go of what is gone though nobody said so."""

@@ -15,6 +15,8 @@ from tracer_hooks.supervisor.waits import WaitReader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tracer_hooks.supervisor.perf import PerfSource
     from tracer_hooks.supervisor.taskstats import TaskstatsSource
 
@@ -44,6 +46,7 @@ class Tree:
         self.before_s = 0.0  # CPU that it had used
         self.not_yet_stack = 0  # a process with this stack is ours still, it has yet to exec
         self.lifecycle: PerfSource | None = None  # knows forks, execs and exits
+        self.told_of_new: Callable[[Image], None] | None = None
         self.exits: TaskstatsSource | None = None  # knows what has ended
         self.on_end = None  # type: object  # called with each process that ended
         # CPU that processes may have used between our last look at them and their end
@@ -109,7 +112,10 @@ class Tree:
     def new_image(self, pid: int, ppid: int, born: float) -> Image:
         """An image with a number of its own."""
         self.seen_count += 1
-        return Image(self.seen_count, pid, ppid, born)
+        image = Image(self.seen_count, pid, ppid, born)
+        if self.told_of_new is not None:
+            self.told_of_new(image)
+        return image
 
     def replace_image(self, pid: int, old: Image, new: Image, at: float, ran_ns: int) -> None:
         """Process `pid` exec'd at time `at`: `old` has ended, `new` begins."""

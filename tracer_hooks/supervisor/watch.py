@@ -61,7 +61,9 @@ def watch(record: "Record", ended: bool = False) -> Observer:
         return observer
     from tracer_hooks.supervisor.sockets import watch_sockets
 
-    watch_sockets(observer, attached, record.socket_ends)
+    watch_sockets(
+        observer, attached, record.socket_ends, options.capture in ("auto", "taskstats")
+    )
     observer.later = lambda: _watch_failures(record, observer)
     if attached:
         observer.start_later_sources()

@@ -1,0 +1,121 @@
+"""Connections that live about a millisecond: no look catches more than a few of them."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.supervisor.connections import MB, Nobody, Server, python
+from tests.supervisor.harness import command_for, observe, read_spools
+from tracer_hooks.supervisor.procfs import Proc
+from tracer_hooks.supervisor.sockets_created import Created
+from tracer_hooks.supervisor.sources import Refused
+
+SHORT_CHILDREN = """
+import os, socket, sys
+port, count, size = map(int, sys.argv[1:])
+for _ in range(count):
+    if os.fork() == 0:
+        connection = socket.create_connection(("127.0.0.1", port))
+        connection.sendall(b"x" * size)
+        connection.shutdown(socket.SHUT_WR)
+        connection.recv(1)
+        os._exit(0)
+    os.wait()
+"""
+
+
+def storm(port: int, count: int, size: int) -> list[str]:
+    """What the interpreter is given to make short connections."""
+    return python(SHORT_CHILDREN, port, count, size)[1:]
+
+
+def sent(lines: list[dict[str, Any]]) -> int:
+    value = lines[-1]["network_tx_bytes"]
+    assert isinstance(value, int)
+    return value
+
+
+def unattributed(lines: list[dict[str, Any]]) -> dict[str, Any]:
+    events = [line["detail"] for line in lines if line.get("kind") == "network_unattributed"]
+    assert len(events) <= 1
+    return events[0] if events else {"tx_bytes": 0, "sockets": 0, "not_counted_tx_bytes": 0}
+
+
+@pytest.fixture
+def bpf() -> None:
+    """Skip where the kernel does not tell who opens sockets."""
+    try:
+        Created(Proc(), "self").close()
+    except (OSError, Refused) as refused:
+        pytest.skip(str(refused))
+
+
+@pytest.mark.parametrize("capture", ["auto", "poll"])
+def test_1000_connections_of_short_children(nobody: Nobody, capture: str) -> None:
+    (lines,) = nobody.at_once([storm(Server().port, 1000, 100_000)], "--capture", capture)
+    assert sent(lines) == pytest.approx(100 * MB, rel=0.02)
+    rest = unattributed(lines)
+    rows = {line["id"]: line for line in lines if line["t"] in "pq"}
+    named = sum(row.get("network_tx_bytes") or 0 for row in rows.values())
+    assert named + rest["tx_bytes"] == pytest.approx(sent(lines), rel=0.002)
+    assert 980 <= rest["of_sockets"] <= 1000
+    assert rest["sockets"] <= rest["of_sockets"]
+
+
+@pytest.mark.usefixtures("bpf")
+def test_each_of_1000_connections_has_its_process(tmp_path: Path) -> None:
+    observed = observe(tmp_path, python(SHORT_CHILDREN, Server().port, 1000, 100_000))
+    assert observed.sealed["network_source"] == "sock_diag+destroy+bpf"
+    assert sent(observed.lines) == pytest.approx(100 * MB, rel=0.005)
+    assert unattributed(observed.lines)["sockets"] <= 10
+    rows = observed.processes().values()
+    moved = [row["network_tx_bytes"] for row in rows if row["network_tx_bytes"]]
+    assert len(moved) > 900
+    assert max(moved) <= 100_002
+
+
+def test_two_tasks_at_once(nobody: Nobody) -> None:
+    first, second, idle = nobody.at_once(
+        [
+            storm(Server().port, 500, 100_000),
+            storm(Server().port, 500, 30_000),
+            ["-c", "import time; time.sleep(1)"],
+        ]
+    )
+    assert sent(first) == pytest.approx(50 * MB, rel=0.02)
+    assert sent(second) == pytest.approx(15 * MB, rel=0.02)
+    assert sent(idle) == 0  # measured: it has no socket
+
+
+def test_two_tasks_that_share_a_peer_take_nothing_of_each_other(nobody: Nobody) -> None:
+    """Nobody can tell whose the connections were that no look saw: they are counted for none."""
+    port = Server().port
+    for lines in nobody.at_once([storm(port, 300, 100_000)] * 2):
+        assert sent(lines) <= 30.1 * MB
+        assert sent(lines) + unattributed(lines)["not_counted_tx_bytes"] >= 29.4 * MB
+
+
+def test_nothing_is_taken_of_a_stranger_who_is_not_supervised(nobody: Nobody) -> None:
+    port = Server().port
+    stranger = nobody.start(storm(port, 300, 100_000))
+    (lines,) = nobody.at_once([storm(port, 300, 100_000)])
+    assert stranger.wait(60) == 0
+    assert sent(lines) <= 30.1 * MB
+    assert sent(lines) + unattributed(lines)["not_counted_tx_bytes"] >= 29.4 * MB
+
+
+@pytest.mark.usefixtures("bpf")
+def test_two_tasks_that_share_a_peer_are_told_apart_where_the_kernel_tells(tmp_path: Path) -> None:
+    port = Server().port
+    processes = [
+        subprocess.Popen(command_for(tmp_path / str(size), python(SHORT_CHILDREN, port, 300, size)))
+        for size in (100_000, 30_000)
+    ]
+    assert [process.wait(60) for process in processes] == [0, 0]
+    for size in (100_000, 30_000):
+        (lines,) = read_spools(tmp_path / str(size))
+        assert sent(lines) == pytest.approx(300 * size, rel=0.02)

@@ -1,0 +1,95 @@
+"""Supervisors tell each other to which peers their tasks were seen to connect.
+
+What ended unseen at a peer that two tasks use may be either's; each hears of the other and counts
+none of it. They meet by the names of their sockets, which the kernel keeps per network namespace
+and forgets with their owners: no file, no lock, no daemon. Whoever tells lies can only keep
+others from counting what they did not see.
+"""
+
+import _socket
+import posix
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tracer_hooks.supervisor.sockets_peers import Key
+
+_NAME = b"tracer-hooks/network/"
+_CLOEXEC = 0o2000000
+_TELL_S = 0.25  # between two times of telling
+_KEY = 18  # 16 bytes of address, 2 of port
+_KEYS_IN_ONE = 200
+_HELLO = b"?"
+
+
+class Claims:
+    """Our voice and our ear in one network namespace. Raises OSError if it can't be had."""
+
+    def __init__(self, root: str, whose: str) -> None:
+        self._list = "%s/%s/net/unix" % (root, whose)
+        self._name = _NAME + posix.urandom(8).hex().encode()
+        self._socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM | _CLOEXEC)
+        self._told = 0.0
+        self._greeted = False
+        try:
+            self._socket.setblocking(False)
+            self._socket.bind(b"\0" + self._name)
+            self._tell_all([_HELLO])
+        except OSError:
+            self.close()
+            raise
+
+    def heard(self) -> "set[Key]":
+        """The peers that others have told of since the last call."""
+        keys = set()  # type: set[Key]
+        while True:
+            try:
+                data = self._socket.recv(_KEY * _KEYS_IN_ONE)
+            except OSError:
+                return keys
+            self._greeted = self._greeted or data == _HELLO
+            for place in range(0, len(data) - _KEY + 1, _KEY):
+                keys.add((data[place : place + 16], data[place + 16 : place + _KEY]))
+
+    @property
+    def greeted(self) -> bool:
+        """Whether somebody is new and knows nothing of ours; asking forgets it."""
+        greeted, self._greeted = self._greeted, False
+        return greeted
+
+    def may_tell(self, now: float) -> bool:
+        """Whether the last time is long enough ago."""
+        return now - self._told >= _TELL_S
+
+    def tell(self, keys: "set[Key]", now: float) -> None:
+        """Tell all others in the namespace that a task of ours uses these peers."""
+        self._told = now
+        flat = [address + port for address, port in keys]
+        self._tell_all(
+            [b"".join(flat[n : n + _KEYS_IN_ONE]) for n in range(0, len(flat), _KEYS_IN_ONE)]
+        )
+
+    def close(self) -> None:
+        """Be silent and deaf."""
+        self._socket.close()
+
+    def _tell_all(self, messages: "list[bytes]") -> None:
+        for name in self._others():
+            for message in messages:
+                try:
+                    self._socket.sendto(message, b"\0" + name)
+                except OSError:
+                    break  # gone, or it has not listened for long: the next time
+
+    def _others(self) -> "list[bytes]":
+        with open(self._list, "rb", 0) as file:
+            rows = file.readall()
+        names = [_NAME + row.split(b"\n", 1)[0] for row in rows.split(b"@" + _NAME)[1:]]
+        return [name for name in names if name != self._name]
+
+
+def open_claims(root: str, whose: str) -> "Claims | None":
+    """The same, None if the kernel refuses; `whose` is a process in the namespace, or `self`."""
+    try:
+        return Claims(root, whose)
+    except OSError:
+        return None
