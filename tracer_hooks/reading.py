@@ -10,6 +10,7 @@ from tracer_hooks.errors import TracerError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tracer_hooks.prices.rates import Pricing
     from tracer_hooks.report.notebook import Report
     from tracer_hooks.store import Store
 
@@ -33,8 +34,19 @@ def open_run(
 
     opened = Store(store, on_warning=on_warning)
     run_id = opened.resolve(run or "latest")
+    keep_instance(opened, run_id)
     ingest(opened, run_id, progress)
     return opened, run_id
+
+
+def keep_instance(store: Store, run_id: str) -> None:
+    """Keep what cloud machine this is with a run that ran here, if it can be found out."""
+    from tracer_hooks.prices.recorded import record_instance
+
+    try:
+        record_instance(store, run_id)
+    except OSError:
+        return  # the store may only be read: the report does without
 
 
 def ingest(store: Store, run_id: str | None, progress: Progress | None) -> None:
@@ -43,23 +55,32 @@ def ingest(store: Store, run_id: str | None, progress: Progress | None) -> None:
         store.ingest(run_id, progress=progress)
 
 
-def tables(store: Store, run_id: str) -> dict[str, Any]:
-    """The tables of one run, for the analyses: each is read when and as far as it is needed."""
-    from tracer_hooks.store.schema import TABLES
+def tables(store: Store, run_id: str | None, engine: str | None = None) -> dict[str, Any]:
+    """The tables of one run, or of all, for the analyses: each is read when and as far as it is
+    needed, by DuckDB or by another engine (see `tracer_hooks.backends`)."""
+    from tracer_hooks import backends
 
-    return {name: store.stored(name, run_id) for name in TABLES}
+    return backends.tables(store, run_id, engine or backends.DEFAULT)
 
 
-def report(run: str | None = None, store: Path | None = None) -> Report:
+def report(
+    run: str | None = None,
+    store: Path | None = None,
+    *,
+    pricing: Pricing | None = None,
+) -> Report:
     """What a run's tasks did: frames of tasks, steps and tools, totals, findings, coverage.
 
     `run` is an id, a unique prefix of one, or "latest" (the default). Raises TracerError if there
-    is no such run. In a notebook the result displays itself.
+    is no such run. `pricing` says what things cost (`tracer_hooks.prices.choose.pricing`); without
+    it the list prices of known machines do. In a notebook the result displays itself.
     """
+    from tracer_hooks.analysis.summary import summarise
+    from tracer_hooks.prices.choose import pricing as default
     from tracer_hooks.report.notebook import Report
 
     opened, run_id = open_run(run, store)
-    return Report.of_run(tables(opened, run_id), run_id)
+    return Report.of(summarise(tables(opened, run_id), run_id, pricing or default()))
 
 
 def task_report(run_id: str, task_id: str, attempt: int, store: Path) -> Report:

@@ -10,26 +10,23 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import ibis
+import pandas as pd
 
 from tracer_hooks.analysis.carbon import Assumptions, carbon
 from tracer_hooks.analysis.cost_attempts import PARTS, Priced
 from tracer_hooks.analysis.cost_hosts import billed_attempts
-from tracer_hooks.analysis.cost_inputs import hosts_of
+from tracer_hooks.analysis.cost_inputs import hosts_of, measured
 from tracer_hooks.analysis.cost_tools import tool_costs
+from tracer_hooks.analysis.groups import check_group, tag_of
 from tracer_hooks.analysis.tables import Relations, Tables, relations
-from tracer_hooks.errors import UsageError
 from tracer_hooks.prices.rates import Pricing, Rates, rates
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import ibis.expr.types as ir
-    import pandas as pd
 
 COSTS = ("allocated", *PARTS, "failed")
-# What costs can be added up by; also `tag:KEY`.
-GROUPS = ("run", "pipeline", "step", "task", "tool", "sample")
-TAG = "tag:"
 
 
 @dataclass(frozen=True)
@@ -72,13 +69,14 @@ def cost(
 ) -> CostReport:
     """What one run cost. Raises PriceError where prices don't fit together."""
     t, found = _priced(tables, pricing, run_id)
-    gpus = _gpus_priced(found)
+    what = _what(found)
+    steps = t.frame(_by, *what, "step")
     return CostReport(
-        tasks=t.frame(_by_attempt, gpus),
-        steps=t.frame(_by, gpus, "step"),
-        samples=t.frame(_by, gpus, "sample"),
-        tools=t.frame(_by_tool, gpus),
-        run=_whole(t, found, gpus),
+        tasks=t.frame(_by_attempt, *what),
+        steps=_shown(steps),
+        samples=_shown(t.frame(_by, *what, "sample")),
+        tools=t.frame(_by_tool, *what),
+        run={**_totals(steps), **_of_hosts(t, what), **_how(found)},
         hosts=_whys(found),
         carbon=None if assumptions is None else carbon(t, assumptions),
     )
@@ -89,37 +87,43 @@ def roll_up(tables: Tables, by: str = "run", pricing: Pricing | None = None) -> 
 
     Runs that shared a host are priced together: what the host cost is counted once.
     """
-    if by not in GROUPS and not (by.startswith(TAG) and len(by) > len(TAG)):
-        raise UsageError(f"costs are not added up by {by!r}: choose {', '.join(GROUPS)} or tag:KEY")
+    check_group(by)
     t, found = _priced(tables, pricing or Pricing(), None)
-    gpus = _gpus_priced(found)
-    rows = t.frame(_by_tool, gpus) if by == "tool" else t.frame(_by, gpus, by)
-    return RollUp(by, rows, _whole(t, found, gpus), _whys(found))
+    what = _what(found)
+    groups = t.frame(_by, *what, "run" if by == "tool" else by)
+    rows = t.frame(_by_tool, *what) if by == "tool" else _shown(groups)
+    total = {**_totals(groups), **_of_hosts(t, what), **_how(found)}
+    return RollUp(by, rows, total, _whys(found))
 
 
 def _priced(tables: Tables, pricing: Pricing, run_id: str | None) -> tuple[Priced, Rates]:
     t = relations(tables, run_id)
-    found = rates(pricing, hosts_of(t, pricing.instances))
+    hosts = hosts_of(t, pricing.instances)
+    found = rates(pricing, hosts)
+    if found.lacks_sizes:
+        found = rates(pricing, measured(t, hosts))
     return Priced(t, found.table), found
 
 
-def _attempts(t: Relations, gpus: bool) -> ir.Table:
+def _attempts(t: Relations, gpus: bool, hosts: bool) -> ir.Table:
     """`billed_attempts`, computed once where the tables are in memory."""
-    return t.derived("billed_attempts_gpus", _with_gpus) if gpus else t.derived(
-        "billed_attempts", _without_gpus
-    )  # fmt: skip
+    name = f"billed_attempts_{gpus:d}{hosts:d}"
+    return t.derived(name, _BILLED[gpus, hosts])
 
 
-def _with_gpus(t: Relations) -> ir.Table:
-    return billed_attempts(t, gpus=True)
+def _billed(gpus: bool, hosts: bool) -> Callable[[Relations], ir.Table]:
+    def build(t: Relations) -> ir.Table:
+        return billed_attempts(t, gpus, hosts)
+
+    return build
 
 
-def _without_gpus(t: Relations) -> ir.Table:
-    return billed_attempts(t, gpus=False)
+# Functions of this module, since what they express is compiled once in a process.
+_BILLED = {(gpus, hosts): _billed(gpus, hosts) for gpus in (False, True) for hosts in (False, True)}
 
 
-def _by_attempt(t: Relations, gpus: bool) -> ir.Table:
-    a = _attempts(t, gpus)
+def _by_attempt(t: Relations, gpus: bool, hosts: bool) -> ir.Table:
+    a = _attempts(t, gpus, hosts)
     return a.order_by("started_at", "task_id", "attempt").select(
         "task_id", "attempt", "step", *COSTS,
         cpu_hours=_larger(a.cpu_asked, a.cpu_used),
@@ -131,47 +135,69 @@ def _larger(asked: ir.Value, used: ir.Value) -> ir.Value:
     return ibis.greatest(asked.fill_null(used), used.fill_null(asked))
 
 
-def _by(t: Relations, gpus: bool, by: str) -> ir.Table:
-    a = _attempts(t, gpus)
-    if by.startswith(TAG):
-        a = a.mutate(tag=a.tags.get(by[len(TAG) :], ibis.null("string")))
+def _by(t: Relations, gpus: bool, hosts: bool, by: str) -> ir.Table:
+    a = _attempts(t, gpus, hosts)
+    key = tag_of(by)
+    if key is not None:
+        a = a.mutate(tag=a.tags.get(key, ibis.null("string")))
         keys = ["tag"]
     else:
         keys = {"run": ["run_id"], "task": ["run_id", "task_id"]}.get(by, [by])
-    grouped = a.group_by(*keys).agg(attempts=a.count(), **_sums(a))
+    grouped = a.group_by(*keys).agg(
+        attempts=a.count(),
+        wall_s=a.lasted_s.sum(),
+        **{name: a[name].sum() for name in COSTS},
+        unpriced=a.allocated.isnull().sum(),
+        unpriced_s=a.lasted_s.sum(where=a.allocated.isnull()),
+    )
     return grouped.order_by(ibis.desc("allocated", nulls_first=False), *keys)
 
 
-def _by_tool(t: Relations, gpus: bool) -> ir.Table:
-    lines = tool_costs(t, _attempts(t, gpus))
+def _by_tool(t: Relations, gpus: bool, hosts: bool) -> ir.Table:
+    lines = tool_costs(t, _attempts(t, gpus, hosts))
     return lines.order_by(ibis.desc("allocated", nulls_first=False), "tool")
 
 
-def _sums(a: ir.Table) -> dict[str, ir.Scalar]:
-    unpriced = a.lasted_s.sum(where=a.allocated.isnull()).fill_null(0.0)
+def _hosts(t: Relations, gpus: bool, hosts: bool) -> ir.Table:
+    a = _attempts(t, gpus, hosts)
+    return a.agg(host_cost=a.window_cost.sum(), hosted=a.hosted.sum())
+
+
+def _shown(groups: pd.DataFrame) -> pd.DataFrame:
+    """Rows of `_by` with the share that is unpriced instead of its amounts."""
+    shown = groups.drop(columns=["unpriced", "unpriced_s"])
+    # Attempts of which no duration is known can't be weighed: they are counted.
+    by_time = groups["unpriced_s"].fillna(0.0) / groups["wall_s"].where(groups["wall_s"] > 0)
+    by_count = groups["unpriced"].astype("float64") / groups["attempts"].astype("float64")
+    shown["unpriced_share"] = by_time.fillna(by_count)
+    return shown
+
+
+def _totals(groups: pd.DataFrame) -> dict[str, Any]:
+    """All rows of `_by` as one: what its rows add up to, null where every one is."""
+    sums = groups[["attempts", "wall_s", *COSTS, "unpriced", "unpriced_s"]].sum(min_count=1)
+    whole = _shown(sums.to_frame().T) if len(groups) else None
+    row = {name: _plain(value) for name, value in sums.items()}
     return {
-        "wall_s": a.lasted_s.sum(),
-        **{name: a[name].sum() for name in COSTS},
-        # Of attempts of no duration none can be priced: counted, not weighed.
-        "unpriced_share": (unpriced / a.lasted_s.sum().nullif(0.0)).fill_null(
-            (a.allocated.isnull().sum() / a.count().nullif(0)).cast("float64")
-        ),
+        "attempts": int(row["attempts"] or 0),
+        **{name: row[name] for name in ("wall_s", *COSTS)},
+        "unpriced_share": None if whole is None else _plain(whole["unpriced_share"].iloc[0]),
     }
 
 
-def _totals(t: Relations, gpus: bool) -> ir.Table:
-    a = _attempts(t, gpus)
-    cost = a.window_cost.sum()
-    idle = ibis.greatest(cost - a.hosted.sum().fill_null(0.0), 0.0)
-    return a.agg(attempts=a.count(), **_sums(a), host_cost=cost, idle=idle)
+def _of_hosts(t: Relations, what: tuple[bool, bool]) -> dict[str, Any]:
+    """What hosts cost and what of it was idle; null where no host's price and window are known."""
+    if not what[1]:
+        return {"host_cost": None, "idle": None}
+    row = t.record(_hosts, *what)
+    cost = row["host_cost"]
+    # Rounding alone can bring it below zero.
+    idle = None if cost is None else max(0.0, cost - (row["hosted"] or 0.0))
+    return {"host_cost": cost, "idle": idle}
 
 
-def _whole(t: Relations, found: Rates, gpus: bool) -> dict[str, Any]:
-    totals = t.record(_totals, gpus)
-    if totals["host_cost"] is None:
-        totals["idle"] = None
+def _how(found: Rates) -> dict[str, Any]:
     return {
-        **totals,
         "currency": found.currency,
         "price_source": found.source,
         "price_as_of": found.as_of,
@@ -180,9 +206,15 @@ def _whole(t: Relations, found: Rates, gpus: bool) -> dict[str, Any]:
     }
 
 
-def _gpus_priced(found: Rates) -> bool:
-    return any(found.table["gpu_rate"].to_pylist())
+def _what(found: Rates) -> tuple[bool, bool]:
+    """Whether GPUs have a price, and whether any whole host has: work that can be left out."""
+    gpus = any(found.table["gpu_rate"].to_pylist())
+    return gpus, found.table["host_rate"].null_count < found.table.num_rows
 
 
 def _whys(found: Rates) -> dict[str, str | None]:
     return {host.name or "(no host)": why for host, why in found.hosts}
+
+
+def _plain(value: Any) -> float | None:
+    return None if pd.isna(value) else float(value)

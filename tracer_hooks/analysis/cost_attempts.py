@@ -77,7 +77,7 @@ def priced_attempts(t: Relations, gpus: bool) -> ir.Table:
 
 
 def _amounts(t: Relations, gpus: bool) -> ir.Table:
-    tasks, rates = t["tasks"].select(*_COLUMNS), t[RATES]
+    tasks, rates = _with_superseded(t["tasks"].select(*_COLUMNS)), t[RATES]
     prices = rates.select(rates_run=rates.run_id, rates_host=rates.host, **_columns(rates, _RATES))
     # A host that nobody named is one too, so nulls are to meet.
     same = [
@@ -106,7 +106,7 @@ def _amounts(t: Relations, gpus: bool) -> ir.Table:
         gpu_asked=a.gpu_capacity.fill_null(a.gpus) * hours,
         gpu_used=ibis.null("float64"),
         gpu_peak=ibis.null("float64"),
-        wasted=a.status.isin(_LOST).fill_null(False) | ~_last_of_its_task(a),
+        wasted=a.status.isin(_LOST).fill_null(False) | a.superseded,
     )
     for resource in ("cpu", "memory", "gpu"):
         a = a.mutate(**_resource(a, resource))
@@ -146,10 +146,31 @@ def _peak_cores(a: ir.Table) -> ir.Value:
     return ibis.greatest(ibis.least(busy, threads).fill_null(mean), mean)
 
 
-def _last_of_its_task(a: ir.Table) -> ir.BooleanValue:
-    """As in `attempts`: a rerun may repeat the attempt number."""
-    newest_first = [a.attempt.desc(), a.started_at.desc(), a.spool.desc()]
-    return ibis.row_number().over(group_by=[a.run_id, a.task_id], order_by=newest_first) == 0
+def _with_superseded(tasks: ir.Table) -> ir.Table:
+    """With `superseded`: a later attempt at the same task was made. As `attempts` has it: a rerun
+    may repeat the attempt number. Few tasks are tried twice, so only those are put in order."""
+    seen = tasks.group_by("run_id", "task_id").agg(times=tasks.count())
+    twice = seen.filter(seen.times > 1).select(twice_run="run_id", twice_task="task_id")
+    again = tasks.inner_join(
+        twice, [tasks.run_id == twice.twice_run, tasks.task_id == twice.twice_task]
+    )
+    newest_first = [again.attempt.desc(), again.started_at.desc(), again.spool.desc()]
+    rank = ibis.row_number().over(group_by=[again.run_id, again.task_id], order_by=newest_first)
+    again = again.select("run_id", "task_id", "attempt", "spool", rank=rank)
+    old = again.filter(again.rank > 0).select(
+        old_run=again.run_id, old_task=again.task_id, old_attempt=again.attempt,
+        old_spool=again.spool.fill_null(""),
+    ).distinct()  # fmt: skip
+    same = [
+        tasks.run_id == old.old_run,
+        tasks.task_id == old.old_task,
+        tasks.attempt == old.old_attempt,
+        tasks.spool.fill_null("") == old.old_spool,
+    ]
+    joined = tasks.left_join(old, same)
+    return joined.mutate(superseded=joined.old_run.notnull()).drop(
+        "old_run", "old_task", "old_attempt", "old_spool"
+    )
 
 
 def _gpus(a: ir.Table) -> ir.Value:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tracer_hooks.analysis.tables import Relations, records
@@ -24,16 +25,25 @@ def hosts_of(t: Relations, instances: Mapping[str | None, Instance]) -> list[Hos
     The user's word wins over what was recorded on the host.
     """
     recorded = dict(_recorded(records(t.frame(_instances))))
-    sizes = {
-        (row["run_id"], row["host"]): (row["cpus"], row["memory_gib"])
-        for row in records(t.frame(_sizes))
-    }
-    found = []
-    for row in records(t.frame(_hosts)):
-        run_id, name = row["run_id"], row["host"]
-        instance = instances.get(name) or instances.get(None) or recorded.get((run_id, name))
-        found.append(Host(run_id, name, instance, *sizes.get((run_id, name), (None, None))))
-    return found
+    return [
+        Host(
+            row["run_id"],
+            row["host"],
+            instances.get(row["host"])
+            or instances.get(None)
+            or recorded.get((row["run_id"], row["host"])),
+        )
+        for row in records(t.frame(_hosts))
+    ]
+
+
+def measured(t: Relations, hosts: list[Host]) -> list[Host]:
+    """The same hosts with how many CPUs and how much memory was seen there."""
+    sizes = {(row["run_id"], row["host"]): row for row in records(t.frame(_sizes))}
+    return [
+        replace(host, cpus=row["cpus"], memory_gib=row["memory_gib"]) if row else host
+        for host, row in ((host, sizes.get((host.run_id, host.name))) for host in hosts)
+    ]
 
 
 def _hosts(t: Relations) -> ir.Table:

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from tracer_hooks.cli.command import Command
 from tracer_hooks.cli.output import Progress, print_page, warn, write_whole
-from tracer_hooks.cli.parsing import add_format, add_store
+from tracer_hooks.cli.parsing import add_engine, add_format, add_store
+from tracer_hooks.cli.prices import add_carbon, add_prices, assumptions_of, pricing_of
 
 if TYPE_CHECKING:
     import argparse
 
+    from tracer_hooks.analysis.carbon import Assumptions
     from tracer_hooks.analysis.summary import RunReport
-    from tracer_hooks.store import Store
+    from tracer_hooks.prices.rates import Pricing
 
 
 _FILE_WIDTH = 120
@@ -38,16 +40,22 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         " named after the run)",
     )
     add_store(parser)
+    add_engine(parser)
+    add_prices(parser)
+    add_carbon(parser)
 
 
 def _execute(options: argparse.Namespace) -> int:
     from tracer_hooks.plugins import renderers
-    from tracer_hooks.reading import open_run
+    from tracer_hooks.reading import open_run, tables
 
     renderer = renderers()[options.format]
+    pricing, assumptions = pricing_of(options), assumptions_of(options)
     with Progress("reading records") as progress:
         store, run_id = open_run(options.run, options.store, progress=progress, on_warning=warn)
-    report = _analyse(store, run_id, getattr(renderer, "task_pages", 0))
+    pages = getattr(renderer, "task_pages", 0)
+    known = tables(store, run_id, options.engine)
+    report = _analyse(known, run_id, pages, pricing, assumptions)
     output = options.output or _own_file(run_id, getattr(renderer, "suffix", None))
     if output and output != "-":
         write_whole(output, renderer.render(report, color=False, width=_FILE_WIDTH))
@@ -58,16 +66,19 @@ def _execute(options: argparse.Namespace) -> int:
     return 0
 
 
-def _analyse(store: Store, run_id: str, task_pages: int) -> RunReport:
+def _analyse(
+    known: dict[str, Any],
+    run_id: str,
+    task_pages: int,
+    pricing: Pricing,
+    assumptions: Assumptions | None,
+) -> RunReport:
     from tracer_hooks.analysis.summary import summarise
-    from tracer_hooks.reading import tables
 
-    known: dict[str, Any] = tables(store, run_id)
-    report = summarise(known, run_id)
+    report = summarise(known, run_id, pricing, assumptions)
     if task_pages:
         from tracer_hooks.analysis.detail import with_detail
 
-        known["readings"] = store.table("readings", run_id)
         report = with_detail(report, known, task_pages)
     return report
 
@@ -88,6 +99,7 @@ COMMAND = Command(
   tracer-hooks report latest --format html --output report.html
   tracer-hooks report 20250301 --format json --output report.json
   tracer-hooks report latest --format markdown >> notes.md
+  tracer-hooks report latest --engine spark://cluster:7077
 """,
     configure=_configure,
     execute=_execute,

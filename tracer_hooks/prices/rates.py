@@ -23,6 +23,7 @@ METHODS = ("resource_rates", "dominant_share", "whole_instance", "slurm_tres")
 # an hour of each costs in the generic sheet, which is the ratio that OpenCost splits nodes by.
 SPLIT = {"cpu": 0.031611, "memory": 0.004237, "gpu": 0.95}
 DEFAULT_MARGIN = 0.25
+_SIZE_UNKNOWN = "how large the host is is not known"
 
 # One row per run and host. Prices are per hour, of a core, a GiB, a GPU and the whole host; null:
 # not known. `cpu_capacity` and the like: what the host has, where the method charges for all of it.
@@ -84,6 +85,11 @@ class Rates:
     source: str | None
     as_of: str | None  # the oldest of the dates
     hosts: tuple[tuple[Host, str | None], ...]  # and why it has no price, if it has none
+
+    @property
+    def lacks_sizes(self) -> bool:
+        """Whether a host's price is of no use because nobody said how large it is."""
+        return any(why and _SIZE_UNKNOWN in why for _, why in self.hosts)
 
 
 def rates(pricing: Pricing, hosts: Iterable[Host]) -> Rates:
@@ -210,7 +216,7 @@ def _sizes(price: Price, host: Host) -> dict[str, float] | None:
 
 
 def _lacks(price: float | None) -> str:
-    return "it has no price for it" if price is None else "how large the host is is not known"
+    return "it has no price for it" if price is None else _SIZE_UNKNOWN
 
 
 _METHODS = {

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 MAX_STEPS = 15
 _MAX_HOSTS = 5
+_REMEDY = (
+    "Say what it is with `--instance TYPE --region REGION`, or name prices with "
+    "`--prices FILE`; `--prices generic` gives a rough figure."
+)
 _NAME = 80
 _LEAST = 0.0001  # what is less is not told apart by people, and not nothing
 _SOURCE = re.compile(r" \(https?://[^)]*\)")
@@ -96,24 +100,22 @@ def cost_html(report: RunReport, table: Table) -> list[str]:
 
 
 def cost_notes(cost: CostReport) -> list[str]:
-    """What is not priced and why, what a host's bill leaves over, energy and carbon."""
-    lines = []
-    run = cost.run
-    why = [f"{fit(host, _NAME)}: {clean(said)}" for host, said in cost.hosts.items() if said]
-    if why:
-        more = (
-            [f"and {plural(len(why) - _MAX_HOSTS, 'more host')}"] if len(why) > _MAX_HOSTS else []
-        )
-        lines.append("No price for " + "; ".join([*why[:_MAX_HOSTS], *more]) + ".")
-        lines.append(
-            "Say what it is with `--instance TYPE --region REGION`, or name prices with "
-            "`--prices FILE`; `--prices generic` gives a rough figure."
-        )
-    share = run["unpriced_share"]
-    if share and _priced(cost):
-        lines.append(f"{percent(share)} of the wall time in tasks has no price and is not in it.")
-    if cost.carbon is not None:
-        lines += carbon_lines(cost.carbon)
+    """What is not priced and why, and energy and carbon."""
+    carbon = [] if cost.carbon is None else carbon_lines(cost.carbon)
+    return [*price_notes(cost.run, cost.hosts), *carbon]
+
+
+def price_notes(run: Mapping[str, Any], hosts: Mapping[str, str | None]) -> list[str]:
+    """Which hosts have no price and why, what can be done, and how much that leaves out."""
+    why = [f"{fit(host, _NAME)}: {clean(said)}" for host, said in hosts.items() if said]
+    if not why:
+        return []
+    if len(why) > _MAX_HOSTS:
+        why[_MAX_HOSTS:] = [f"and {plural(len(why) - _MAX_HOSTS, 'more host')}"]
+    lines = [f"No price for {'; '.join(why)}.", _REMEDY]
+    if run["unpriced_share"] and run["allocated"] is not None:
+        share = percent(run["unpriced_share"])
+        lines.append(f"{share} of the wall time in tasks has no price and is not in it.")
     return lines
 
 

@@ -46,13 +46,13 @@ def run_cost(cost: CostReport | None) -> dict[str, Any] | None:
     """The run's `cost`: the totals, how they were priced, and what tools and samples make of it."""
     if cost is None:
         return None
-    run = {k: _round(v) for k, v in cost.run.items() if k not in ("attempts", "wall_s")}
+    run = {k: rounded(v) for k, v in cost.run.items() if k not in ("attempts", "wall_s")}
     return {
         **run,
         "unpriced_hosts": {host: why for host, why in cost.hosts.items() if why},
         "tools": list(_rows(cost.tools, "tool")),
         "samples": list(_rows(cost.samples, "sample")),
-        "carbon": _round(cost.carbon),
+        "carbon": rounded(cost.carbon),
     }
 
 
@@ -62,13 +62,16 @@ def _rows(frame: pd.DataFrame, key: str) -> Iterator[dict[str, Any]]:
 
 
 def _costs(row: dict[str, Any]) -> dict[str, Any]:
-    kept = {name: _round(value) for name, value in row.items() if name not in _NOT_KEYS}
+    kept = {name: rounded(value) for name, value in row.items() if name not in _NOT_KEYS}
     return {**dict.fromkeys(COSTS), **kept}
 
 
-def _round(value: Any) -> Any:
+def rounded(value: Any) -> Any:
+    """A value as JSON can hold it: null for what is not a number."""
     if isinstance(value, float):
         return round(value, _DECIMALS) if math.isfinite(value) else None
     if isinstance(value, dict):
-        return {name: _round(item) for name, item in value.items()}
+        return {name: rounded(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [rounded(item) for item in value]
     return value
