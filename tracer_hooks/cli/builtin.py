@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracer_hooks.cli import compact, demo, doctor, report, runs, show
+from tracer_hooks.cli import compact, cost, demo, doctor, report, runs, show
 from tracer_hooks.plugins import hookimpl
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ COMMANDS = (
     runs.COMMAND,
     report.COMMAND,
     show.COMMAND,
+    cost.COMMAND,
     compact.COMMAND,
     doctor.COMMAND,
     demo.COMMAND,
