@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
     from tracer_hooks.cli.command import Command
+    from tracer_hooks.export.exporter import Exporter
     from tracer_hooks.prices.sheet import PriceSheet
     from tracer_hooks.report.renderer import Renderer
     from tracer_hooks.tools import ToolRules
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 PROJECT = "tracer_hooks"
 BUILT_IN = (
     "tracer_hooks.report.builtin",
+    "tracer_hooks.export.builtin",
     "tracer_hooks.tools.builtin",
     "tracer_hooks.redaction",
     "tracer_hooks.prices.builtin",
@@ -47,6 +49,11 @@ class Hooks:
     @hookspec
     def tracer_hooks_report_renderers() -> dict[str, Renderer]:  # type: ignore[empty-body]
         """Formats for `tracer-hooks report --format NAME`, by name."""
+
+    @staticmethod
+    @hookspec
+    def tracer_hooks_exporters() -> dict[str, Exporter]:  # type: ignore[empty-body]
+        """Formats for `tracer-hooks export NAME RUN`, by name."""
 
     @staticmethod
     @hookspec
@@ -97,6 +104,14 @@ def renderers(plugins: pluggy.PluginManager | None = None) -> dict[str, Renderer
     """Every report format by name; an installed plugin's wins over a built-in one."""
     found: dict[str, Renderer] = {}
     for answer in _answers("tracer_hooks_report_renderers", _are_renderers, plugins):
+        found.update(answer)
+    return found
+
+
+def exporters(plugins: pluggy.PluginManager | None = None) -> dict[str, Exporter]:
+    """Every export format by name; an installed plugin's wins over a built-in one."""
+    found: dict[str, Exporter] = {}
+    for answer in _answers("tracer_hooks_exporters", _are_exporters, plugins):
         found.update(answer)
     return found
 
@@ -164,6 +179,16 @@ def _are_renderers(answer: Any) -> bool:
 def _are_functions(answer: Any) -> bool:
     return isinstance(answer, dict) and all(
         isinstance(name, str) and callable(function) for name, function in answer.items()
+    )
+
+
+def _are_exporters(answer: Any) -> bool:
+    return isinstance(answer, dict) and all(
+        isinstance(name, str)
+        and callable(getattr(exporter, "export", None))
+        and isinstance(getattr(exporter, "summary", None), str)
+        and isinstance(getattr(exporter, "suffix", None), str)
+        for name, exporter in answer.items()
     )
 
 

@@ -1,0 +1,91 @@
+"""`tracer-hooks export`: a run in the format of another program."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from tracer_hooks.cli.command import Command
+from tracer_hooks.cli.output import Progress, warn
+from tracer_hooks.cli.parsing import add_store
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    from tracer_hooks.plugins import exporters
+
+    known = exporters()
+    lines = (f"{name}: {exporter.summary}" for name, exporter in sorted(known.items()))
+    about = "; ".join(lines).replace("%", "%%")  # argparse reads them as formats
+    parser.add_argument("format", metavar="FORMAT", choices=sorted(known), help=about)
+    parser.add_argument("run", metavar="RUN", help="a run's id, a unique prefix of it, or `latest`")
+    parser.add_argument(
+        "--output",
+        metavar="FILE",
+        help="write to FILE, all of it or nothing (default: stdout; on a terminal a file named"
+        " after the run)",
+    )
+    add_store(parser)
+
+
+def _execute(options: argparse.Namespace) -> int:
+    from tracer_hooks.analysis.trace import run_trace
+    from tracer_hooks.plugins import exporters
+    from tracer_hooks.reading import open_run, tables
+
+    exporter = exporters()[options.format]
+    with Progress("reading records") as progress:
+        store, run_id = open_run(options.run, options.store, progress=progress, on_warning=warn)
+    trace = run_trace(tables(store, run_id), run_id)
+    output = options.output
+    if output is None and sys.stdout.isatty():
+        # A run's id can be any text.
+        output = re.sub(r"[^A-Za-z0-9._-]+", "-", run_id)[:100] + exporter.suffix
+    if output is None or output == "-":
+        exporter.export(trace, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+        return 0
+    with _whole_file(output) as file:
+        exporter.export(trace, file)
+    if options.output is None:
+        sys.stdout.write(f"{output}\n")
+    return 0
+
+
+@contextmanager
+def _whole_file(path: str) -> Iterator[BinaryIO]:
+    """A file that holds what it held until all has been written. Raises OSError."""
+    target = Path(path)
+    if target.exists():
+        if not target.is_file():  # a pipe, a device: nothing to be atomic about
+            with target.open("wb") as file:
+                yield file
+            return
+        target = target.resolve()
+    partial = target.with_name(f".{target.name[:200]}.{os.getpid()}.part")
+    try:
+        with partial.open("wb") as file:
+            yield file
+        partial.replace(target)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+COMMAND = Command(
+    name="export",
+    summary="write a run for another program: ui.perfetto.dev, speedscope",
+    examples="""\
+  tracer-hooks export perfetto latest --output run.perfetto-trace
+  tracer-hooks export speedscope latest | gzip > run.speedscope.json.gz
+""",
+    configure=_configure,
+    execute=_execute,
+)

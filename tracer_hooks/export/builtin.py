@@ -1,0 +1,28 @@
+"""The export formats that come with the package."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracer_hooks.export.exporter import LazyExporter
+from tracer_hooks.plugins import hookimpl
+
+if TYPE_CHECKING:
+    from tracer_hooks.export.exporter import Exporter
+
+
+@hookimpl
+def tracer_hooks_exporters() -> dict[str, Exporter]:
+    """Traces that open in ui.perfetto.dev and in speedscope."""
+    return {
+        "perfetto": LazyExporter(
+            "tracer_hooks.export.perfetto",
+            "a trace for ui.perfetto.dev: a track per process, counters, moments",
+            ".perfetto-trace",
+        ),
+        "speedscope": LazyExporter(
+            "tracer_hooks.export.speedscope",
+            "flame graphs for speedscope: CPU and wall time by step, task and process",
+            ".speedscope.json",
+        ),
+    }
