@@ -13,8 +13,10 @@ from typing import Any, TypeAlias
 Row: TypeAlias = Mapping[str, Any]
 
 # What a kernel sends a program that did something that can't be done.
-FAULTS = {4: "an illegal instruction", 5: "a trap", 7: "a bad memory access (SIGBUS)",
-          8: "an arithmetic error", 11: "an invalid memory access", 31: "a forbidden system call"}  # fmt: skip
+FAULTS = {
+    4: "an illegal instruction", 5: "a trap", 7: "a bad memory access", 8: "an arithmetic error",
+    11: "an invalid memory access", 31: "a forbidden system call",
+}  # fmt: skip
 _LIMITS = {24: "its limit of CPU time", 25: "its limit of file size"}
 _SIGHUP, _SIGINT, _SIGABRT, _SIGKILL, _SIGPIPE = 1, 2, 6, 9, 13
 _SHELL = 128  # a shell's exit status for a command that signal N ended is 128 + N
@@ -136,7 +138,7 @@ def _last_reading(failed: Row) -> dict[str, Any] | None:
     }
 
 
-def _sender(failed: Row, told: Row, signal: int | None, evidence: Row) -> dict[str, Any]:
+def _sender(failed: Row, told: Row, signal: int | None, evidence: Row) -> dict[str, Any] | None:
     """Who sent the signal, as far as there is reason to say so."""
     if evidence["oom"] and signal in (None, _SIGKILL):
         return _who("kernel_oom", "seen")
@@ -159,7 +161,8 @@ def _sender(failed: Row, told: Row, signal: int | None, evidence: Row) -> dict[s
         return _who("own_process", "likely", name=name, pid=pid)
     if signal == _SIGKILL and _was_full(failed):
         return _who("kernel_oom", "likely")
-    return _who("unknown", "unknown")
+    # A record that tells nothing of its end does not tell what it was not, either.
+    return _who("unknown", "unknown") if told else None
 
 
 def _was_full(failed: Row) -> bool:

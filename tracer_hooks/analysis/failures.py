@@ -52,11 +52,11 @@ def failed_attempts(tables: Tables) -> pd.DataFrame:
     Columns of `tasks`; `last_attempt`; `attempt_count` and `final_status` of its task;
     `failure_detail`, `oom_detail`, `signal_detail`, `limit_detail`: the JSON of its last event of
     that kind; `killed_tool`, `killed_pid`, `killed_signal`, `killed_at`: of its processes, the
-    one that a signal ended last; `killed_count`: how many there were; `killer_tool`, `killer_pid`: the program of `KILLERS` that it
-    started last; `last_at`: the last moment of which anything is on record;
-    `last_elapsed_s`, `last_memory_bytes`, `last_processes`: its last reading;
-    `host_last_at`: until when its host is known to have lived; `together_count`: other attempts
-    of the run that were cancelled within five seconds of it.
+    one that a signal ended last; `killed_count`: how many there were;
+    `killer_tool`, `killer_pid`: the program of `KILLERS` that it started last; `last_at`: the last
+    moment of which anything is on record; `last_elapsed_s`, `last_memory_bytes`, `last_processes`:
+    its last reading; `host_last_at`: until when its host is known to have lived;
+    `together_count`: other attempts of the run that were cancelled within five seconds of it.
     """
     return relations(tables).frame(_failed_attempts)
 

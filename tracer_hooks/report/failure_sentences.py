@@ -22,7 +22,7 @@ def evidence_lines(failed: Row, evidence: Row) -> list[str]:
     `evidence` what `failure_evidence.explain` makes of it."""
     lines = []
     if evidence["lost"]:
-        lines.append(_lost(failed, evidence["lost"]))
+        lines.append(_lost(evidence["lost"]))
     if evidence["timeout"]:
         lines.append(_timeout(evidence["timeout"]))
     if evidence["oom"]:
@@ -57,7 +57,7 @@ def last_words(failed: Row, evidence: Row) -> list[str]:
     return [f"Last reading ({when}): {' and '.join(parts)}."]
 
 
-def _lost(failed: Row, lost: Row) -> str:
+def _lost(lost: Row) -> str:
     last = lost["last_at"]
     text = "Nothing was recorded of its end: whoever watched it was killed, or its host stopped"
     if lost["host_lived_on"]:
@@ -136,10 +136,8 @@ def _sender(failed: Row, evidence: Row) -> list[str]:
     told = "no out-of-memory kill was counted" if _watched(failed) else (
         "whether memory ran out could not be watched"
     )  # fmt: skip
-    return [
-        f"Who sent {name_of(signal) if signal else 'the signal'} is not known: {told}, no time"
-        " limit was reached, and it did not come through the supervisor."
-    ]
+    unknown = f"Who sent {name_of(signal) if signal else 'the signal'} is not known: {told}, no"
+    return [f"{unknown} time limit was reached, and it did not come through the supervisor."]
 
 
 def _engine(sender: Row, by: str) -> str:

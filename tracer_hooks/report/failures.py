@@ -129,10 +129,8 @@ def retry_lines(report: RunReport) -> list[str]:
     rows = records(report.failures.retries)
     good = sum(row["final_status"] == "succeeded" for row in rows)
     were = "was" if len(rows) == 1 else "were"
-    lines = [
-        f"{plural(len(rows), 'task', 'tasks')} {were} tried again;"
-        f" {count(good)} of them then succeeded."
-    ]
+    tried = f"{plural(len(rows), 'task', 'tasks')} {were} tried again"
+    lines = [f"{tried}; {count(good)} of them then succeeded."]
     for row in rows[:MAX_RETRIES]:
         ended = [_ways(row["causes"])] if row["causes"] else []
         ended += ["then succeeded"] if row["final_status"] == "succeeded" else []

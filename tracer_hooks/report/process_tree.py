@@ -54,7 +54,7 @@ def branches(groups: list[Row]) -> Iterator[tuple[str, Row]]:
 
 
 def _guide(lasts: list[bool]) -> str:
-    """`lasts`: for the group and all above it, from the root, whether it is the last of its kind."""
+    """`lasts`: of the group and all above it, from the root, whether no sibling follows."""
     if len(lasts) < 2:
         return ""
     if len(lasts) > _MAX_DEPTH:

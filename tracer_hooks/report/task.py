@@ -104,7 +104,7 @@ def _ending(page: Page, report: TaskReport, happened: Happened) -> None:
 
 
 def _attempts(page: Page, report: TaskReport) -> None:
-    rows = records(report.attempts)
+    rows, this = records(report.attempts), report.attempt["attempt"]
     page.heading("Attempts")
     columns = [
         Column("", names=True, least=3), Column("ended", names=True, least=12), Column("wall"),
@@ -112,7 +112,7 @@ def _attempts(page: Page, report: TaskReport) -> None:
     ]  # fmt: skip
     cells: list[list[Cell]] = [
         [
-            f"{row['attempt']}" + (" (this)" if row["attempt"] == report.attempt["attempt"] else ""),
+            f"{row['attempt']}" + (" (this)" if row["attempt"] == this else ""),
             (row["status"] or "unknown") if row["status"] in ("succeeded", "running") else how(row),
             duration(row["wall_s"]), cpu_time(row["cpu_s"]), size(row["memory_peak_bytes"]),
             size(row["memory_requested_bytes"]),

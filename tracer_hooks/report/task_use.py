@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rich.text import Text
@@ -15,7 +14,7 @@ from tracer_hooks.report.text import clean
 from tracer_hooks.report.units import UNKNOWN, asked, cores, count, duration, number, percent, size
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 # The kind of each event and its detail.
 Happened: TypeAlias = "Sequence[tuple[str, Mapping[str, Any]]]"
