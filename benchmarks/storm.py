@@ -9,7 +9,7 @@ What is permitted differs by user and machine: a refused source shows what it st
     storm.py --user nobody --sources perf --halves              on two processors at once
     storm.py --user nobody --sources auto --paranoid 3          where the kernel refuses
     storm.py --user nobody --sources auto --seccomp             where a filter does
-    storm.py --sources perf --counts 100000 --pairs 1           a fork bomb
+    storm.py --sources perf --counts 100000 --pairs 0           a fork bomb, once and not compared
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import statistics
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -49,13 +50,16 @@ def _one_size(arguments: argparse.Namespace, store: Path, count: int) -> dict[st
         shutil.rmtree(home)
         return timing
 
-    variants = {"bare": bare}
+    variants: dict[str, Callable[[], Timing]] = {"bare": bare} if arguments.pairs else {}
     for source in arguments.sources:
         variants[source] = lambda source=source: run(source)  # type: ignore[misc]
     timings = alternate(variants, arguments.pairs)
-    figures: dict[str, Any] = {"bare_wall_s": statistics.median(t.wall_s for t in timings["bare"])}
+    figures: dict[str, Any] = {}
+    if arguments.pairs:
+        figures["bare_wall_s"] = statistics.median(t.wall_s for t in timings["bare"])
     for source in arguments.sources:
-        figures[source] = compare(timings["bare"], timings[source])
+        pairs = compare(timings["bare"], timings[source]) if arguments.pairs else {}
+        figures[source] = pairs
         told = notes[source]  # those of the first round count: it warms up clocks only
         captures = "+".join(sorted({f"{n['capture']}/{n['process_count_source']}" for n in told}))
         for name, value in told[0].items():

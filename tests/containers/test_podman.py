@@ -68,6 +68,7 @@ def test_bytes_written(tmp_path: Path, podman: Podman) -> None:
     observed = see(tmp_path, podman, podman.run(f"{WRITE}; sleep 0.3"))
     # podman itself writes some, too
     assert observed.sealed["disk_write_bytes"] == pytest.approx(100 * MIB, rel=0.02)
+    assert container(observed)["disk_write_bytes"] == pytest.approx(100 * MIB, rel=0.02)
 
 
 def test_memory(tmp_path: Path, podman: Podman) -> None:

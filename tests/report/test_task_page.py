@@ -125,6 +125,14 @@ def test_a_bound_on_processes_is_said_to_be_one() -> None:
     assert "processes at most 90 at most 80 shorter than one polling interval" in text
 
 
+def test_what_a_container_used_is_told_beside_the_task() -> None:
+    used = {"runtime": "podman", "image": "bwa:1", "cpu_user_s": 2.5, "cpu_system_s": 0.5,
+            "memory_peak_bytes": 300 << 20, "disk_write_bytes": 100 << 20}  # fmt: skip
+    text = told(task(), ("container", used))
+    assert "podman, bwa:1, 3.00 s of CPU, 300 MiB memory at its peak, 100 MiB written" in text
+    assert "read from disk" not in text  # not measured: not told
+
+
 BROKEN: list[Any] = [
     {"oom_kills": "x", "received": 3}, {"received": [{}]}, {"timeout_s": "\x1b[31m"}, [], "x",
     {"cpus": "many", "memory_bytes": None}, {"signal": "\x1b]0;x\x07", "sender_pid": "\n"},

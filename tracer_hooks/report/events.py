@@ -110,7 +110,20 @@ def _pressure(detail: Detail) -> str:
 def _container(detail: Detail) -> str:
     keys = ("runtime", "image", "name", "id", "why")
     parts = [fit(str(detail[key]), 60) for key in keys if detail.get(key)]
-    return ", ".join(parts)
+    return ", ".join(parts + _container_used(detail))
+
+
+def _container_used(detail: Detail) -> list[str]:
+    """What the container alone used: the task's own figures have its runtime's in them."""
+    parts = []
+    if _is_number(detail.get("cpu_user_s")) and _is_number(detail.get("cpu_system_s")):
+        parts.append(f"{duration(detail['cpu_user_s'] + detail['cpu_system_s'])} of CPU")
+    named = {"memory_peak_bytes": "memory at its peak", "disk_read_bytes": "read from disk",
+             "disk_write_bytes": "written to disk"}  # fmt: skip
+    parts += [
+        f"{size(detail[key])} {what}" for key, what in named.items() if _is_number(detail.get(key))
+    ]
+    return parts
 
 
 def limits(detail: Detail) -> dict[str, str]:

@@ -49,6 +49,7 @@ class Container:
         self.cpu = (0.0, 0.0)
         self.disk = None  # type: tuple[int, int] | None
         self.row = None  # type: Image | None
+        self.first = 0  # pid of its first process
         self.gone = False
         self.monitors = set()  # type: set[int]  # pids of conmon and its fork
 
@@ -245,7 +246,7 @@ class ContainerSource(Source):
         }  # fmt: skip
         if not found:
             return
-        container.groups = found
+        container.groups, container.first = found, pid
         memory = found.get("memory")
         if memory is not None:
             limit = figures.memory_limit(memory)
@@ -325,13 +326,14 @@ class ContainerSource(Source):
             one.read_cpu()
             if whole:
                 one.read()
+            if whole or one.row is not None:
+                io = self._proc.io("%d" % one.first)  # what it wrote through the page cache, too
+                if io is not None:
+                    disk = one.disk or (0, 0)
+                    one.disk = max(disk[0], io[2]), max(disk[1], io[3])
             if one.row is None:
                 continue
             row = one.row
-            io = self._proc.io("%d" % row.pid)  # what it wrote through the page cache, too
-            if io is not None:
-                disk = one.disk or (0, 0)
-                one.disk = max(disk[0], io[2]), max(disk[1], io[3])
             row.user_s, row.system_s = one.cpu
             row.cpu_s = sum(one.cpu)
             self._observer.tree.ended_cpu_s += row.cpu_s - before  # a named process accounts for it

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _FIRST_TICK_S = 0.004
 _GROWTH = 1.5  # dense at the start, then ever less until the steady interval
 _BUDGET_SHARE = 0.005  # of one core, for looks; readings and flushes get the rest of 1 %
+# Where the kernel tells of every process looks matter less, and reading what it tells costs too.
+_BUDGET_SHARE_IF_TOLD = 0.0025
 _LONGEST_TICK_S = 5.0
 _FIRST_READING_S = 0.25
 _LATER_S = 0.03
@@ -111,7 +113,8 @@ class Observer:
         cost = time.process_time() - begin
         self._tick_cost_s = cost if not self._tick_cost_s else 0.7 * self._tick_cost_s + 0.3 * cost
         self._tick_s = min(self._interval_s, self._tick_s * _GROWTH)
-        affordable = self._tick_cost_s / _BUDGET_SHARE
+        told = any(source.counts_processes for source in self.sources)
+        affordable = self._tick_cost_s / (_BUDGET_SHARE_IF_TOLD if told else _BUDGET_SHARE)
         if now - self.started < 0.5:
             affordable = min(affordable, 0.05)  # the first half second may cost more: it is short
         self._next_tick = now + min(_LONGEST_TICK_S, max(self._tick_s, affordable))

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from tracer_hooks.supervisor.procfs import Stat
 
 _DRAIN_S = 0.05
-_IDLE_DRAIN_S = 0.2
+_LONGEST_DRAIN_S = 0.2
+# Each drain costs something by itself; with fewer records than these the buffer is far from full.
+_RECORDS_A_DRAIN = 1000
 _MOST_A_DRAIN = 20_000
 _MOST_WAITING = 50_000
 _REMEMBERED_S = 2.0  # exiting takes this long at most, once the record was made
@@ -126,7 +128,7 @@ class TaskstatsSource(Source):
 
     def _drain(self, now: float) -> None:
         if self._filter.paused(now):
-            self._next = now + _IDLE_DRAIN_S
+            self._next = now + _LONGEST_DRAIN_S
             return
         if now - self._turned > _REMEMBERED_S:
             self._accounted_before, self._accounted = self._accounted, {}
@@ -158,8 +160,10 @@ class TaskstatsSource(Source):
                 self._lost_records += not self._filter.used
         self._reserved.clear()
         self._filter.update(len(records) - ours, now)
+        gap_s = max(_DRAIN_S, begun - self._drained)
+        wanted_s = gap_s * _RECORDS_A_DRAIN / max(1, len(messages))
+        self._next = now + min(_LONGEST_DRAIN_S, max(_DRAIN_S, wanted_s))
         self._drained = begun
-        self._next = now + (_DRAIN_S if records else _IDLE_DRAIN_S)
         if at and not self._told_threads and self._messages.version < VERSION_WITH_GROUPS:
             self._told_threads = True
             why = "records of this kernel (before Linux 5.19) do not tell threads from processes"
