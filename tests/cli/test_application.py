@@ -60,7 +60,7 @@ def test_version(capsys: Capsys) -> None:
         (["report", "--fromat", "json"], "`report` has no option --fromat: did you mean --format?"),
         (["report", "--fromat=json"], "did you mean --format?"),
         (["report", "--form", "json"], "`report` has no option --form"),
-        (["report", "--format", "jsno"], "'jsno' is not one of text, json, markdown"),
+        (["report", "--format", "jsno"], "'jsno' is not one of text, json, markdown, html"),
         (["report", "--format", "jsno"], "did you mean json?"),
         (["report", "a", "b"], "`report` has no use for 'b'"),
         (["report", "--store"], "--store"),

@@ -1,4 +1,4 @@
-"""The course of a whole run: what its hosts did, and how many attempts were doing what meanwhile."""
+"""The course of a whole run: what its hosts did, and how many attempts did what meanwhile."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def spans_of(tasks: pd.DataFrame) -> tuple[pd.Timestamp, Numbers] | None:
     if not begun.any():
         return None
     origin = cast("pd.Timestamp", tasks.loc[begun, "started_at"].min())
-    starts, ends = _lifetimes(tasks[begun], origin)
+    _, ends = _lifetimes(tasks[begun], origin)
     return origin, np.linspace(0.0, max(float(ends.max()), 1e-3), SPANS + 1)
 
 

@@ -53,9 +53,7 @@ def with_detail(report: RunReport, tables: Tables, task_count: int) -> RunReport
         course_by_step=nothing
         if spans is None
         else attempts_course(report.tasks, *spans, by_step=True),
-        hosts_course=nothing
-        if spans is None
-        else hosts_course(relations(tables, run_id), *spans),
+        hosts_course=nothing if spans is None else hosts_course(relations(tables, run_id), *spans),
         most_at_once=0 if spans is None else most_at_once(report.tasks, spans[0]),
     )
     return replace(report, detail=detail)
@@ -73,7 +71,7 @@ def most_telling(tasks: pd.DataFrame, limit: int) -> pd.DataFrame:
     asked = tasks["cpus_requested"].astype("float64").fillna(1.0).clip(lower=1.0)
     held = (asked * tasks["wall_s"].astype("float64")).fillna(0.0)
     order = held.sort_values(ascending=False, kind="stable").index
-    bad = [i for i in order[tasks["status"].loc[order].isin(_BAD)]][: limit // 3]
+    bad = list(order[tasks["status"].loc[order].isin(_BAD)])[: limit // 3]
     of_steps = list(held.groupby(tasks["step"], dropna=False, sort=False).idxmax())
     of_steps.sort(key=lambda i: -held[i])
     chosen = list(dict.fromkeys([*bad, *of_steps, *order[:limit]]))[:limit]

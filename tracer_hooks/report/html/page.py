@@ -9,14 +9,17 @@ import jinja2
 
 from tracer_hooks.analysis.attempts import WAITS
 from tracer_hooks.analysis.course import spans_of
-from tracer_hooks.report.headline import facts, outcome, title
+from tracer_hooks.analysis.tables import records
 from tracer_hooks.report.html import assets, sections
+from tracer_hooks.report.html.cost import cost_view
 from tracer_hooks.report.html.payload import numbers, packed, short
 from tracer_hooks.report.html.taskpages import page_of
 from tracer_hooks.report.html.taskrows import columns, shown_rows
 from tracer_hooks.report.html.treemap import treemap
+from tracer_hooks.report.opening import opening
 from tracer_hooks.report.palette import PARTS
 from tracer_hooks.report.provenance import how_we_know
+from tracer_hooks.report.verdict_text import dashboard_sentence, run_sentences
 from tracer_hooks.version import __version__
 
 if TYPE_CHECKING:
@@ -30,20 +33,17 @@ MAX_LANES = 240
 
 def document(report: RunReport) -> str:
     """The whole HTML document."""
-    name, rest = title(report)
     rows = shown_rows(report)
     tree = treemap(report)
     return _template().render(
         assets=assets,
         version=__version__,
-        name=name,
-        engine=rest,
-        outcome=outcome(report),
-        status=report.run["status"] or "status unknown",
-        lede=sections.lede(report),
-        facts=facts(report),
+        opening=opening(report),
         parts=PARTS,
         totals=report.totals,
+        verdict=run_sentences(report),
+        dashboard=dashboard_sentence(report.dashboard),
+        cost=cost_view(report),
         findings=sections.findings(report),
         contrast=sections.contrast(report),
         steps=sections.steps(report),
@@ -104,11 +104,17 @@ def _pages(report: RunReport, rows: pd.DataFrame) -> dict[str, Any]:
     keys = zip(rows["task_id"], rows["attempt"], strict=True)
     places = {key: place for place, key in enumerate(keys)}
     assert report.detail is not None  # noqa: S101 - who calls has looked
+    chosen = {(page.attempt["task_id"], page.attempt["attempt"]) for page in report.detail.tasks}
+    judged = report.verdicts.tasks
+    some = judged[judged["task_id"].isin([task_id for task_id, _ in chosen])]
+    verdicts = {
+        (row["task_id"], row["attempt"]): report.verdicts.verdict(row) for row in records(some)
+    }
     found = {}
     for page in report.detail.tasks:
-        place = places.get((page.attempt["task_id"], page.attempt["attempt"]))
-        if place is not None:
-            found[str(place)] = page_of(page)
+        key = (page.attempt["task_id"], page.attempt["attempt"])
+        if key in places:
+            found[str(places[key])] = page_of(page, verdicts.get(key))
     return found
 
 

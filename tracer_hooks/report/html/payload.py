@@ -37,9 +37,7 @@ def numbers(values: pd.Series[Any] | np.ndarray[Any, Any], digits: int = 3) -> l
         else np.asarray(values, dtype=float)
     )
     found = np.round(array, digits).tolist()
-    return [
-        None if not math.isfinite(v) else int(v) if v == int(v) else v for v in found
-    ]
+    return [None if not math.isfinite(v) else int(v) if v == int(v) else v for v in found]
 
 
 def texts(values: Iterable[Any]) -> list[str | None]:
@@ -57,7 +55,5 @@ def short(value: str) -> str:
 def words(values: Iterable[Any]) -> dict[str, list[Any]]:
     """A column of few different texts: `names`, and for each row its place there or None."""
     names: dict[str, int] = {}
-    rows = [
-        None if text is None else names.setdefault(text, len(names)) for text in texts(values)
-    ]
+    rows = [None if text is None else names.setdefault(text, len(names)) for text in texts(values)]
     return {"names": list(names), "rows": rows}

@@ -6,15 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from tracer_hooks.analysis.attempts import WAITS
 from tracer_hooks.analysis.tables import records
-from tracer_hooks.report.headline import (
-    leftover,
-    lower_bound,
-    network_of,
-    networked,
-    processes,
-)
-from tracer_hooks.report.sentences import advice, plain, sentence
-from tracer_hooks.report.text import clean, fit
+from tracer_hooks.report import failures as failed
+from tracer_hooks.report.cost import money
+from tracer_hooks.report.headline import leftover, lower_bound, network_of, processes
+from tracer_hooks.report.sentences import advice, sentence
+from tracer_hooks.report.text import fit
 from tracer_hooks.report.units import (
     UNKNOWN,
     asked,
@@ -25,8 +21,8 @@ from tracer_hooks.report.units import (
     number,
     percent,
     size,
-    whole_percent,
 )
+from tracer_hooks.report.verdict_text import step_verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,10 +31,10 @@ if TYPE_CHECKING:
 
 MAX_STEPS = 200
 MAX_TOOLS = 100
-MAX_FAILURES = 50
+MAX_FAILURES = 30
+MAX_EXAMPLES = 6
 MAX_TREE = 60
 _NAME = 120
-_BAD = ("failed", "lost", "cancelled")
 _STATES = {
     "cpu": "on CPU",
     "runnable": "waiting for a free core",
@@ -46,8 +42,6 @@ _STATES = {
     "network": "waiting for the network",
     "idle": "idle",
 }
-_CAUSES = {"oom": "out of memory", "timeout": "out of time", "exit_code": "exit status",
-           "signal": "signal", "cancelled": "cancelled", "unknown": "unknown"}  # fmt: skip
 # What a finding is about, in a word or two; others show their kind.
 _ABOUT = {
     "attempts_failed": "Failures",
@@ -67,23 +61,6 @@ _ABOUT = {
 }
 
 
-def lede(report: RunReport) -> str:
-    """The run in a sentence or two: how its time passed, then what stands out first."""
-    totals = report.totals
-    if not totals["count"]:
-        return "No task is on record yet."
-    shares = [(totals[f"{part}_share"], said) for part, said in _STATES.items()]
-    known = sorted(((s, said) for s, said in shares if s is not None), reverse=True)
-    first = ""
-    if known:
-        told = [f"{said} for {whole_percent(s)}" for s, said in known[:2] if s >= 0.05]
-        first = f"Tasks were {' and '.join(told)} of their time. "
-    for finding in report.findings:
-        if finding.kind != "host_against_tasks":
-            return first + plain(finding)
-    return first.strip() or "Where the time went was not measured."
-
-
 def findings(report: RunReport) -> list[dict[str, Any]]:
     """`about`, `subject`, `said`, `advice`, `weight` (0 to 1) and `bad` of each finding."""
     found = []
@@ -99,24 +76,21 @@ def findings(report: RunReport) -> list[dict[str, Any]]:
 
 def contrast(report: RunReport) -> dict[str, Any] | None:
     """What the hosts did beside what the tasks did; None where the hosts were not read."""
-    hosts, totals = report.hosts, report.totals
+    hosts = report.hosts
     if hosts["busy_share"] is None:
         return None
-    said = [f for f in report.findings if f.kind == "host_against_tasks"]
     return {
         "host_count": hosts["host_count"],
         "busy": percent(hosts["busy_share"]),
         "iowait": percent(hosts["iowait_share"]),
-        "tasks": [(part, percent(totals[f"{part}_share"])) for part in WAITS],
-        "sentence": f"{plain(said[0])} {advice(said[0])}" if said else "",
     }
 
 
 def steps(report: RunReport) -> dict[str, Any]:
     """`titles` and `rows`; a row has `name`, `verdict`, `shares`, `filled` (0 to 1), `cells`."""
-    network, rows = networked(report), []
-    verdicts = _by_step(getattr(getattr(report, "verdicts", None), "steps", None), "label")
-    prices = _by_step(getattr(getattr(report, "cost", None), "steps", None), "allocated")
+    network, rows = _moved(report), []
+    verdicts = {one.step: one for one in step_verdicts(report, MAX_STEPS)}
+    prices = _by_step(report.cost.steps if report.cost else None, "allocated")
     shown = records(report.steps.head(MAX_STEPS))
     longest = max((row["wall_s"] or 0.0 for row in shown), default=0.0)
     for row in shown:
@@ -128,10 +102,10 @@ def steps(report: RunReport) -> dict[str, Any]:
             *(network_of(row) if network else []), processes(row),
         ]  # fmt: skip
         if prices:
-            cells.insert(1, number(prices.get(row["step"])))
+            cells.insert(1, money(prices.get(row["step"]), _currency(report)))
         known = row["cpu_share"] is not None
         rows.append({
-            "name": fit(row["step"], _NAME), "verdict": _words(verdicts.get(row["step"])),
+            "name": fit(row["step"], _NAME), "verdict": verdicts.get(row["step"]),
             "wall": duration(row["wall_s"]), "cells": cells,
             "filled": (row["wall_s"] or 0.0) / longest if longest else 0.0,
             "shares": [(p, row[f"{p}_share"]) for p in WAITS] if known else [],
@@ -140,15 +114,17 @@ def steps(report: RunReport) -> dict[str, Any]:
     titles = ["Tasks", "CPU time", "Cores used", "Memory peak", "Read", "Written",
               *(["Received", "Sent"] if network else []), "Processes"]  # fmt: skip
     if prices:
-        titles.insert(1, _cost_title(report))
-    return {"titles": titles, "rows": rows, "verdicts": bool(verdicts),
-            "more": len(report.steps) - len(rows)}  # fmt: skip
+        titles.insert(1, "Cost")
+    return {"titles": titles, "rows": rows, "more": len(report.steps) - len(rows)}
 
 
 def tools(report: RunReport) -> dict[str, Any]:
     """`rows` of `name`, `share`, `cells`; last the CPU of no named process, with no `name`."""
     named = report.tools[report.tools["kind"] == "tool"]
-    shown = [*records(named.head(MAX_TOOLS)), *records(report.tools[report.tools["kind"] != "tool"])]
+    shown = [
+        *records(named.head(MAX_TOOLS)),
+        *records(report.tools[report.tools["kind"] != "tool"]),
+    ]
     rows = []
     for row in shown:
         cpu, share = leftover(row["cpu_s"]), leftover(row["cpu_share"])
@@ -165,26 +141,25 @@ def tools(report: RunReport) -> dict[str, Any]:
 
 
 def failures(report: RunReport) -> dict[str, Any]:
-    """`rows` of `name`, `status`, `cells` (attempt, why, wall, CPU, then); `more` of them."""
-    tasks = report.tasks[report.tasks["status"].isin(_BAD)]
-    rows = []
-    for row in records(tasks.head(MAX_FAILURES)):
-        rows.append({
-            "name": fit(row["task_name"] or row["task_id"], _NAME),
-            "status": row["status"],
-            "cells": [
-                fit(row["step"], 60), count(row["attempt"]), _why(row), duration(row["wall_s"]),
-                duration(row["cpu_s"]), size(row["memory_peak_bytes"]),
-                "that was the last" if row["last_attempt"] else "tried again",
-            ],
-        })  # fmt: skip
-    return {"rows": rows, "more": len(tasks) - len(rows)}
+    """`titles`, `rows` of `(status, cells)`, what they took, and `examples` with their evidence."""
+    rows = failed.group_rows(report)
+    return {
+        "titles": failed.TITLES,
+        "rows": rows[:MAX_FAILURES],
+        "more": max(0, len(rows) - MAX_FAILURES),
+        "spent": failed.spent(report),
+        "examples": failed.examples(report, MAX_EXAMPLES),
+        "retries": failed.retry_lines(report),
+    }
 
 
 def tree_table(tree: dict[str, Any]) -> dict[str, Any]:
     """The treemap as a table, for who does not see it."""
     unit = tree["unit"]
-    amount = duration if unit == "cpu" else number
+
+    def amount(value: float) -> str:
+        return duration(value) if unit == "cpu" else money(value, unit)
+
     rows = [
         (step["name"], tool, amount(value))
         for step in tree["steps"]
@@ -204,20 +179,13 @@ def _of(used: str, request: str) -> str:
     return used if request == UNKNOWN else f"{used} of {request}"
 
 
-def _why(row: Mapping[str, Any]) -> str:
-    cause = row["failure_cause"]
-    text = _CAUSES.get(cause) or (clean(cause) if cause else UNKNOWN)
-    if cause == "exit_code" and row["exit_code"] is not None:
-        return f"{text} {row['exit_code']}"
-    return f"{text} {row['signal']}" if cause == "signal" and row["signal"] is not None else text
-
-
 def _spoken(row: Mapping[str, Any]) -> str:
     return ", ".join(f"{_STATES[part]} {percent(row[f'{part}_share'])}" for part in WAITS)
 
 
-def _words(label: Any) -> str:
-    return label.replace("_", " ") if isinstance(label, str) else ""
+def _moved(report: RunReport) -> bool:
+    """Whether any byte on the network was seen: columns of noughts tell nothing."""
+    return any(report.totals[f"network_{way}_bytes"] for way in ("rx", "tx"))
 
 
 def _by_step(frame: Any, column: str) -> dict[Any, Any]:
@@ -227,7 +195,5 @@ def _by_step(frame: Any, column: str) -> dict[Any, Any]:
     return {row["step"]: row[column] for row in rows if row.get(column) is not None}
 
 
-def _cost_title(report: RunReport) -> str:
-    cost: Any = getattr(report, "cost", None)
-    currency = cost.run.get("currency")
-    return f"Cost, {clean(currency)}" if currency else "Cost"
+def _currency(report: RunReport) -> str | None:
+    return report.cost.run["currency"] if report.cost else None

@@ -9,14 +9,16 @@ from tracer_hooks.analysis.tables import records
 from tracer_hooks.report.events import detail_of, ending, sentence
 from tracer_hooks.report.html.payload import numbers, short
 from tracer_hooks.report.process_tree import walk
+from tracer_hooks.report.verdict_text import why
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from tracer_hooks.analysis.task import TaskReport
 
 MAX_PROCESSES = 150
-MAX_TOOLS = 12
 MAX_EVENTS = 40
 # Moments that are drawn into the course; what else an attempt's events say is told as text.
 _MARKED = {"oom": "out of memory", "throttled": "throttled", "signal": "signal", "alert": "alert",
@@ -24,12 +26,15 @@ _MARKED = {"oom": "out of memory", "throttled": "throttled", "signal": "signal",
 _NOT_SAID = ("failure", "network_unattributed", "delays", "limit")
 
 
-def page_of(report: TaskReport) -> dict[str, Any]:
-    """One attempt: `course`, `processes`, `tools`, `moments`, `said`."""
+def page_of(report: TaskReport, verdict: Mapping[str, Any] | None) -> dict[str, Any]:
+    """One attempt: `course`, `processes`, `moments`, `said`; `verdict` as
+    `Verdicts.verdict` makes it."""
     attempt = report.attempt
     events = records(report.events)
     happened = [(row["kind"] or "", detail_of(row)) for row in events]
     return {
+        "because": None if verdict is None else why(verdict["label"], verdict["evidence"]),
+        "advice": None if verdict is None else verdict["advice"],
         "command": None if attempt["command"] is None else short(attempt["command"]),
         "capture": attempt["capture"],
         "readings": attempt["reading_count"],
@@ -39,10 +44,6 @@ def page_of(report: TaskReport) -> dict[str, Any]:
         "ending": ending(attempt, happened),
         "course": _course(report.timeline),
         **_processes(report),
-        "tools": [
-            [short(row["tool"] or ""), row["count"], _rounded(row["cpu_s"]), _rounded(row["wall_s"])]
-            for row in records(report.tools.head(MAX_TOOLS))
-        ],
         "moments": _moments(report, events),
         "said": [
             f"{short(kind)}: {sentence(kind, detail)}"

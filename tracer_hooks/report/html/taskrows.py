@@ -9,6 +9,7 @@ import pandas as pd
 from tracer_hooks.analysis.attempts import WAITS
 from tracer_hooks.analysis.detail import most_telling
 from tracer_hooks.report.html.payload import numbers, texts, words
+from tracer_hooks.report.verdict_text import titled
 
 if TYPE_CHECKING:
     from tracer_hooks.analysis.summary import RunReport
@@ -41,14 +42,16 @@ _NUMBERS = {
 
 
 def shown_rows(report: RunReport) -> pd.DataFrame:
-    """The attempts that get a row, with `verdict`, `confidence` and `allocated` (cost) where these
-    were computed; by start."""
+    """The attempts that get a row, with `verdict`, `confidence`, `critical` (on the critical
+    path) and, where prices are known, `allocated` (cost); by start."""
     tasks = report.tasks.reset_index(drop=True)
     if len(tasks) > MAX_ROWS:
         tasks = most_telling(tasks, ROWS_OF_MANY).reset_index(drop=True)
-    verdicts = getattr(getattr(report, "verdicts", None), "tasks", None)
-    cost = getattr(getattr(report, "cost", None), "tasks", None)
+    verdicts = report.verdicts.tasks
+    cost = report.cost.tasks if report.cost else None
     tasks = _beside(tasks, verdicts, {"label": "verdict", "confidence": "confidence"})
+    tasks["verdict"] = [titled(v) if isinstance(v, str) else None for v in tasks["verdict"]]
+    tasks["critical"] = _on_critical_path(tasks, report)
     return _beside(tasks, cost, {"allocated": "allocated"})
 
 
@@ -62,6 +65,7 @@ def columns(rows: pd.DataFrame, origin: pd.Timestamp | None) -> dict[str, Any]:
         if origin is None
         else numbers((rows["started_at"] - origin).dt.total_seconds(), 4),
         "last": [bool(last) for last in rows["last_attempt"].fillna(value=True)],
+        "critical": [bool(on) for on in rows["critical"]],
         "bound": [source == "estimated" for source in rows["process_count_source"]],
     }
     for column in _WORDS:
@@ -71,12 +75,15 @@ def columns(rows: pd.DataFrame, origin: pd.Timestamp | None) -> dict[str, Any]:
     return found
 
 
-def _beside(
-    tasks: pd.DataFrame, more: pd.DataFrame | None, wanted: dict[str, str]
-) -> pd.DataFrame:
+def _on_critical_path(tasks: pd.DataFrame, report: RunReport) -> pd.Series[Any]:
+    path = pd.MultiIndex.from_frame(report.verdicts.critical_path[_KEY])
+    return pd.Series(pd.MultiIndex.from_frame(tasks[_KEY]).isin(path), index=tasks.index)
+
+
+def _beside(tasks: pd.DataFrame, more: pd.DataFrame | None, wanted: dict[str, str]) -> pd.DataFrame:
     """`tasks` with columns of another frame of attempts; null where that has none."""
     if more is None or not {*_KEY, *wanted} <= set(more.columns):
-        return tasks.assign(**{name: pd.NA for name in wanted.values()})
+        return tasks.assign(**dict.fromkeys(wanted.values(), pd.NA))
     found = more[[*_KEY, *wanted]].drop_duplicates(_KEY).rename(columns=wanted)
     return tasks.drop(columns=list(wanted.values()), errors="ignore").merge(
         found, on=_KEY, how="left"

@@ -46,12 +46,11 @@ def treemap(report: RunReport) -> dict[str, Any]:
 
 
 def _prices(report: RunReport) -> tuple[dict[Any, float], str | None]:
-    cost: Any = getattr(report, "cost", None)
-    if cost is None or not cost.run.get("allocated"):
+    cost = report.cost
+    if cost is None or not cost.run["allocated"]:
         return {}, None
-    frame = cost.steps.reset_index() if "step" not in cost.steps.columns else cost.steps
-    found = {row["step"]: row["allocated"] for row in records(frame[["step", "allocated"]])}
-    return {step: value for step, value in found.items() if value}, cost.run.get("currency")
+    found = {row["step"]: row["allocated"] for row in records(cost.steps)}
+    return {step: value for step, value in found.items() if value}, cost.run["currency"]
 
 
 def _tools(report: RunReport) -> dict[Any, list[tuple[str, float]]]:

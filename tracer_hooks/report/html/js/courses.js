@@ -42,7 +42,7 @@ function startCourses(data) {
       },
     },
     xAxis: timeAxis(end),
-    yAxis: amountAxis((v) => count(v), { minInterval: 1 }),
+    yAxis: amountAxis((v) => count(v), { minInterval: 1, max: Math.max(1, Math.ceil(Math.max(...course.running) - 0.01)) }),
     series: [
       ...data.parts.map(([part, title]) => area(title, spans(course.end_s, course[part]), part, 'all')),
       area('not known', spans(course.end_s, unknown), 'line', 'all'),

@@ -31,7 +31,8 @@ function sheet(data, row, page, box, close) {
       el('h2', { id: 'task-name' }, el('span', { class: 'name' }, name), el('span', { class: `status s-${/^[a-z]+$/.test(status) ? status : 'unknown'}` }, status)),
       el('button', { type: 'button', class: 'close', autofocus: true, on: { click: close } }, 'Close'),
       el('p', { class: 'name' }, [...facts, many].filter(Boolean).join(' · '))),
-    figures(tasks, row),
+    ...verdictOf(tasks, row, page),
+    figures(tasks, row, data.tree.unit),
     ...(shares ? [wholeBar(data, shares)] : []),
     ...(page?.ending.length ? [el('h3', {}, 'How it ended'), el('div', { class: 'why' }, ...page.ending.map((line) => el('p', {}, line)))] : []),
     ...(page?.command ? [el('pre', { class: 'command', tabindex: 0, 'aria-label': 'Command' }, page.command)] : []),
@@ -45,22 +46,34 @@ function sheet(data, row, page, box, close) {
   ];
 }
 
-function figures(tasks, row) {
+function figures(tasks, row, unit) {
   const of = (value, request, show) => (known(request) ? `${show(value)} of ${show(request)}` : show(value));
-  const two = (value) => (known(value) ? String(Number(value.toFixed(2))) : UNKNOWN);
   const pairs = [
     ['wall time', duration(tasks.wall[row])],
     ['CPU time', duration(tasks.cpu[row])],
-    [known(tasks.coresAsked[row]) ? 'cores used of asked' : 'cores used', of(tasks.cores[row], tasks.coresAsked[row], two)],
+    [known(tasks.coresAsked[row]) ? 'cores used of asked' : 'cores used', of(tasks.cores[row], tasks.coresAsked[row], cores)],
     [known(tasks.memoryAsked[row]) ? 'memory peak of asked' : 'memory peak', of(tasks.memory[row], tasks.memoryAsked[row], size)],
     ['read', size(tasks.read[row])],
     ['written', size(tasks.written[row])],
     ['processes', `${known(tasks.processes[row]) && tasks.bound[row] ? '≤ ' : ''}${count(tasks.processes[row])}`],
   ];
-  if (wordAt(tasks.verdict, row)) pairs.unshift([`verdict${known(tasks.confidence[row]) ? `, ${percent(tasks.confidence[row])} sure` : ''}`, words(wordAt(tasks.verdict, row))]);
-  if (known(tasks.received[row]) || known(tasks.sent[row])) pairs.push(['received', size(tasks.received[row])], ['sent', size(tasks.sent[row])]);
-  if (known(tasks.cost[row])) pairs.push(['cost', number(tasks.cost[row])]);
-  return el('dl', { class: 'figures' }, ...pairs.map(([title, value]) => el('div', {}, el('dt', {}, title), el('dd', { class: value.length > 11 ? 'long' : null }, value))));
+  if (tasks.received[row] > 0 || tasks.sent[row] > 0) pairs.push(['received', size(tasks.received[row])], ['sent', size(tasks.sent[row])]);
+  if (known(tasks.cost[row])) pairs.push(['cost', money(tasks.cost[row], unit)]);
+  return el('dl', { class: 'figures' }, ...pairs.map(([title, value]) => el('div', {}, el('dt', {}, title), figureOf(value))));
+}
+
+// The figure large, and what was asked for beside it small.
+function figureOf(value) {
+  const [used, ...of] = value.split(' of ');
+  return el('dd', {}, used, of.length ? el('span', { class: 'of' }, ` of ${of.join(' of ')}`) : null);
+}
+
+function verdictOf(tasks, row, page) {
+  const label = wordAt(tasks.verdict, row);
+  if (!label) return [];
+  const sure = known(tasks.confidence[row]) ? ` (${percent(tasks.confidence[row])} sure)` : '';
+  const why = page?.because ? `: ${page.because}.` : '.';
+  return [el('p', { class: 'judged' }, el('b', {}, label), `${sure}${why} ${page?.advice ?? ''}`)];
 }
 
 function wholeBar(data, shares) {

@@ -57,4 +57,19 @@ function quoted(text) {
   return /^[A-Za-z0-9_@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-const words = (label) => (label ? label.replaceAll('_', ' ') : UNKNOWN);
+const SIGNS = { USD: '$' };
+function money(value, currency) {
+  if (!known(value)) return UNKNOWN;
+  const sign = SIGNS[currency] ?? `${currency} `;
+  return value > 0 && value < 0.0001 ? `<${sign}0.0001` : `${sign}${number(value)}`;
+}
+
+// When it began: with one decimal where the run is short.
+function begun(seconds, span) {
+  if (!known(seconds)) return UNKNOWN;
+  return span < 120 ? `${seconds.toFixed(1)} s` : duration(seconds);
+}
+
+const cores = (value) => (!known(value) ? UNKNOWN : value > 0 && value < 0.005 ? '<0.01' : value < 9.995 ? trimmed(value) : number(value));
+// What was asked for is whole, as a rule.
+const trimmed = (value) => (Number.isInteger(value) ? String(value) : value.toFixed(2));

@@ -112,14 +112,14 @@ function startTable(data, openTask) {
 
 function startFilters(data, view, update) {
   const { tasks } = data;
-  const fill = (select, column, say = (name) => name) => {
+  const fill = (select, column) => {
     const names = column.names.filter((_, place) => column.rows.includes(place)).sort(NAMES.compare);
-    select.append(...names.map((name) => el('option', { value: name }, say(name))));
+    select.append(...names.map((name) => el('option', { value: name }, name)));
     return names.length;
   };
   fill(byId('by-step'), tasks.step);
   fill(byId('by-status'), tasks.status);
-  byId('by-verdict-label').hidden = !fill(byId('by-verdict'), tasks.verdict, words);
+  byId('by-verdict-label').hidden = !fill(byId('by-verdict'), tasks.verdict);
   const read = () => {
     view.find = byId('find').value;
     for (const name of ['step', 'status', 'verdict']) view[name] = byId(`by-${name}`).value;

@@ -5,6 +5,7 @@ const STEP = (tasks, row) => wordAt(tasks.step, row);
 function columnsOf(data) {
   const { tasks } = data;
   const any = (values) => values.some(known);
+  const some = (values) => values.some((value) => value > 0);
   const figure = (id, title, show, key = id) => ({
     id, title, value: (row) => tasks[key][row], show: (row) => show(tasks[key][row], row), numeric: true,
   });
@@ -15,19 +16,19 @@ function columnsOf(data) {
     text('step', 'Step'),
     any(tasks.sample.rows) && text('sample', 'Sample'),
     { id: 'status', title: 'Status', value: (row) => wordAt(tasks.status, row), status: true },
-    any(tasks.verdict.rows) && { ...text('verdict', 'Verdict'), show: (row) => words(wordAt(tasks.verdict, row)) },
+    any(tasks.verdict.rows) && { ...text('verdict', 'Verdict'), show: (row) => wordAt(tasks.verdict, row) ?? UNKNOWN },
     any(tasks.attempt.filter((attempt) => attempt > 1)) && figure('attempt', 'Attempt', count),
-    figure('start', 'Start', (value) => (known(value) ? clock(Number(value.toFixed(value < 100 ? 1 : 0)), data.end) : UNKNOWN)),
+    figure('start', 'Start', (value) => (known(value) ? begun(value, data.end) : UNKNOWN)),
     figure('wall', 'Wall', duration),
     { id: 'waits', title: 'Where it went', value: (row) => sharesOf(tasks, row)?.[0] ?? null, bar: true },
     figure('cpu', 'CPU time', duration),
-    figure('cores', 'Cores', (value, row) => asked(value, tasks.coresAsked[row], (v) => (known(v) ? String(Number(v.toFixed(2))) : UNKNOWN))),
+    figure('cores', 'Cores', (value, row) => asked(value, tasks.coresAsked[row], (v) => cores(v))),
     figure('memory', 'Memory peak', (value, row) => asked(value, tasks.memoryAsked[row], size)),
-    any(tasks.cost) && figure('cost', 'Cost', number),
+    any(tasks.cost) && figure('cost', 'Cost', (value) => money(value, data.tree.unit)),
     figure('read', 'Read', size),
     figure('written', 'Written', size),
-    any(tasks.received) && figure('received', 'Received', size),
-    any(tasks.sent) && figure('sent', 'Sent', size),
+    some(tasks.received) && figure('received', 'Received', size),
+    some(tasks.sent) && figure('sent', 'Sent', size),
     figure('processes', 'Processes', (value, row) => (known(value) && tasks.bound[row] ? `≤ ${count(value)}` : count(value))),
   ];
   return all.filter(Boolean);

@@ -17,25 +17,13 @@ function barShape(data, bar, params, api) {
   if (width <= 0) return null;
   const y = api.coord([0, top])[1];
   const tall = height > 3 ? height - 1 : height;
-  const box = (fill, dy, dh, dx = 0, dw = width) => ({
-    type: 'rect', shape: { x: x + dx, y: y + dy, width: dw, height: dh }, style: { fill }, silent: false,
-  });
+  const box = (fill, dy, dh) => ({ type: 'rect', shape: { x, y: y + dy, width, height: dh }, style: { fill } });
   const children = [];
   const page = row >= 0 ? data.pages[row] : null;
   if (!shares) {
     children.push(box(color('line'), 0, tall));
   } else if (page?.course && width > 40 && tall > 5) {
-    // Its own course: in each span the parts above one another.
-    const course = page.course;
-    const pieces = course.end.length;
-    const step = (right - left) / course.end[pieces - 1];
-    for (let place = 0; place < pieces; place += 1) {
-      const from = left + step * (place ? course.end[place - 1] : 0);
-      const to = Math.min(left + step * course.end[place], x + width);
-      if (to <= x || from >= x + width) continue;
-      children.push(...stacked(PARTS.map((part) => course[part][place]), tall, (fill, dy, dh) =>
-        box(fill, dy, dh, Math.max(from, x) - x, to - Math.max(from, x) + 0.3), shares));
-    }
+    children.push(...courseShapes(page.course, shares, left, right, [x, x + width], y, tall));
   } else if (tall > 5 && width > 2) {
     children.push(...stacked(shares, tall, box, shares));
   } else {
@@ -58,8 +46,34 @@ function stacked(shares, tall, box, otherwise) {
   return boxes;
 }
 
+// Its own course: in each span the parts above one another. Each part is one shape that reaches down
+// to the bottom and the next covers it, so that no seams show.
+function courseShapes(course, otherwise, left, right, [from, to], y, tall) {
+  const scale = (right - left) / course.end[course.end.length - 1];
+  const inside = (x) => Math.max(from, Math.min(to, x));
+  const tops = course.end.map((_, place) => {
+    const parts = PARTS.map((part) => course[part][place]);
+    let sum = 0;
+    return (parts.every(known) ? parts : otherwise).map((share) => { sum += share; return Math.min(1, sum); });
+  });
+  const shapes = [];
+  for (let part = PARTS.length - 1; part >= 0; part -= 1) {
+    const points = [[from, y + tall]];
+    course.end.forEach((end, place) => {
+      const top = y + tall * (1 - (part === PARTS.length - 1 ? 1 : tops[place][part]));
+      points.push([inside(left + scale * (place ? course.end[place - 1] : 0)), top], [inside(left + scale * end), top]);
+    });
+    points.push([to, y + tall]);
+    shapes.push({ type: 'polygon', shape: { points }, style: { fill: color(PARTS[part]) } });
+  }
+  return shapes;
+}
+
 function marks(tasks, row, left, right, y, tall, begins) {
   const found = [];
+  if (tasks.critical[row]) {
+    found.push({ type: 'rect', silent: true, shape: { x: left, y: y + tall - 0.5, width: right - left, height: 1.8 }, style: { fill: color('ink') } });
+  }
   const high = Math.max(6, Math.min(tall, 11));
   const status = wordAt(tasks.status, row);
   if (status === 'failed' || status === 'lost') {
@@ -84,7 +98,7 @@ function barTip(data, bar) {
   if (row < 0) return tip(`${count(many)} attempts`, pairs, `${duration(start)} to ${duration(end)}; zoom in to tell them apart`);
   const { tasks } = data;
   const status = wordAt(tasks.status, row);
-  const again = tasks.attempt[row] > 1 ? `, attempt ${tasks.attempt[row]}` : '';
+  const again = (tasks.attempt[row] > 1 ? `, attempt ${tasks.attempt[row]}` : '') + (tasks.critical[row] ? ', on the critical path' : '');
   return tip(tasks.name[row] ?? tasks.id[row], pairs, `${duration(tasks.wall[row])}, ${status}${again}`);
 }
 

@@ -5,7 +5,7 @@ function startTreemap(data) {
   const element = byId('tree-chart');
   if (!tree.steps.length) { element.hidden = true; return; }
   const total = tree.steps.reduce((sum, step) => sum + step.value, 0);
-  const amount = (value) => (tree.unit === 'cpu' ? duration(value) : `${number(value)} ${tree.unit}`);
+  const amount = (value) => (tree.unit === 'cpu' ? duration(value) : money(value, tree.unit));
   const mix = (share) => {
     const [from, to, page] = ['runnable', 'cpu', 'page'].map((name) => color(name).match(/[\d.]+/g).map(Number));
     return (fade) => `rgb(${[0, 1, 2].map((i) => {
