@@ -10,6 +10,7 @@ from typing import Any
 from workloads import Workload
 
 IO_BOUND = ("disk_bound", "network_bound")
+DISTURBED_CORES = 0.3
 _PARTS = ("cpu", "runnable", "disk", "network", "idle")
 
 
@@ -22,12 +23,19 @@ class Outcome:
     task: dict[str, Any] | None
     skipped: str | None = None
     error: str | None = None
+    others: float | None = None  # cores that other programs kept busy meanwhile
 
     @property
     def called(self) -> str | None:
         return self.task["verdict"]["label"] if self.task and self.task["verdict"] else None
 
+    @property
+    def disturbed(self) -> bool:
+        """Whether others took so much of the host that the task was not what its label says."""
+        return self.workload.alone and (self.others or 0.0) > DISTURBED_CORES
+
     def line(self) -> str:
+        """The outcome in a line."""
         name = f"{self.workload.label}/{self.workload.name}"
         if self.task is None:
             return f"{'BAD ' if self.error else 'skip'}  {name:<36} {self.error or self.skipped}"
@@ -37,13 +45,17 @@ class Outcome:
         shares = " ".join(
             f"{part} {100 * (self.task[f'wall_{part}_s'] or 0.0) / wall:3.0f}" for part in _PARTS
         )
-        return f"{good}  {name:<36} {self.called!s:<14} {verdict['confidence']:.2f}  {shares}"
+        noise = f"  (others: {self.others:.1f} cores)" if self.disturbed else ""
+        return (
+            f"{good}  {name:<36} {self.called!s:<14} {verdict['confidence']:.2f}  {shares}{noise}"
+        )
 
     def row(self) -> dict[str, Any]:
         """For machines: what it is, what it was called, and the figures behind that."""
         row: dict[str, Any] = {"name": self.workload.name, "label": self.workload.label,
                                "control": self.workload.control, "called": self.called,
-                               "skipped": self.skipped, "error": self.error}  # fmt: skip
+                               "skipped": self.skipped, "error": self.error,
+                               "others_cores": self.others}  # fmt: skip
         if self.task is not None:
             row |= {key: self.task[key] for key in self.task if key not in ("command", "tags")}
         return row

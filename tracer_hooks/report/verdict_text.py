@@ -123,6 +123,9 @@ def _headline(report: RunReport, run: Mapping[str, Any], e: Evidence) -> str:
     path = f"the critical path ({took})"
     if run["label"] == "uncertain":
         share = percent(e["label_share"])
+        if e["largest_label"] == "uncertain":
+            text = f"In {share} of {path} no one thing stands out"
+            return _of_step(report, run, e, text)
         between = e["between_share"] if e["largest_label"] == "idle" else None
         rest = f" ({percent(between)} between tasks)" if (between or 0.0) >= 0.1 else ""
         text = (
@@ -136,6 +139,11 @@ def _headline(report: RunReport, run: Mapping[str, Any], e: Evidence) -> str:
         )
     else:
         text = f"{percent(e['label_share'])} of {path} is {titled(run['label'])}"
+    return _of_step(report, run, e, text)
+
+
+def _of_step(report: RunReport, run: Mapping[str, Any], e: Evidence, text: str) -> str:
+    """`text` about the run, and which step it is chiefly, what says so, and what to do."""
     step = next((r for r in records(report.verdicts.steps) if r["step"] == run["step"]), None)
     if step is None:
         return text + "."
