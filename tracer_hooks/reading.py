@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from tracer_hooks.prices.rates import Pricing
     from tracer_hooks.report.notebook import Report
+    from tracer_hooks.report.task_notebook import TaskPage
     from tracer_hooks.store import Store
 
     Progress = Callable[[int, int], None]
@@ -81,6 +82,22 @@ def report(
 
     opened, run_id = open_run(run, store)
     return Report.of(summarise(tables(opened, run_id), run_id, pricing or default()))
+
+
+def show(run: str, task: str, attempt: int | None = None, store: Path | None = None) -> TaskPage:
+    """One task in depth: its processes, its course over time, and why it failed if it did.
+
+    `task` is an id or a name, or a part of one that no other task has; `attempt` the last, if not
+    told. Raises TracerError if there is no such run, task or attempt. In a notebook the result
+    displays itself.
+    """
+    from tracer_hooks.analysis.task import find_task, summarise_task, with_verdict
+    from tracer_hooks.report.task_notebook import TaskPage
+
+    opened, run_id = open_run(run, store)
+    known = tables(opened, run_id)
+    found = summarise_task(known, run_id, find_task(known, run_id, task), attempt)
+    return TaskPage.of(with_verdict(found, known))
 
 
 def task_report(run_id: str, task_id: str, attempt: int, store: Path) -> Report:

@@ -85,6 +85,18 @@ def positive(text: str) -> int:
     return int(text[:18])
 
 
+def share(text: str) -> float:
+    """A `type=` for argparse: a share, as `25%` or `0.25`; not negative."""
+    number, percent = text.strip().removesuffix("%"), text.strip().endswith("%")
+    try:
+        value = float(number) / (100 if percent else 1)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share: write 25% or 0.25")
+    return value
+
+
 def add_store(parser: argparse.ArgumentParser) -> None:
     """The `--store` option that every command which reads has."""
     parser.add_argument(
@@ -92,6 +104,23 @@ def add_store(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="the store to read (default: $TRACER_HOOKS_STORE, or .tracer here)",
     )
+
+
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    """The `--engine` option: what runs the analysis."""
+    parser.add_argument(
+        "--engine",
+        metavar="ENGINE",
+        type=_engine,
+        help="duckdb (the default), or for what one machine cannot hold spark, local[N] or "
+        "spark://HOST:PORT",
+    )
+
+
+def _engine(text: str) -> str:
+    from tracer_hooks.backends import check
+
+    return check(text)
 
 
 def add_format(parser: argparse.ArgumentParser, *formats: str) -> None:

@@ -6,6 +6,7 @@ twice in a second) that run's rows are read into memory; everything else stays i
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -25,8 +26,21 @@ if TYPE_CHECKING:
     from tracer_hooks.store.reading import TableReader
 
 
+@dataclass(frozen=True)
+class Located:
+    """A table in two parts: Parquet files, each with the run whose rows it holds, and rows that
+    are in no such file, with `run_id` and all columns of the schema."""
+
+    files: tuple[tuple[Path, str], ...]
+    rows: pa.Table
+
+
 class TableScanner:
-    """Hands out the tables of one store as datasets."""
+    """Hands out the tables of one store as datasets.
+
+    Files may be compacted away or be found to be damaged while they are read: who gets an error
+    then asks again, or reads the table by way of `TableReader`, which copes.
+    """
 
     def __init__(
         self, layout: Layout, pending: PendingReader, reader: TableReader, warn: Warn
@@ -36,13 +50,8 @@ class TableScanner:
         self._reader = reader
         self._warn = warn
 
-    def scan(self, name: str, run_ids: Iterable[str]) -> ds.Dataset:
-        """The rows of these runs: `run_id`, then the schema's columns, with their types.
-
-        Its files may be compacted away or be found to be damaged while it is read: who gets an
-        error then asks again, or reads the table by way of `TableReader`, which copes.
-        """
-        schema = TABLES[name].insert(0, pa.field("run_id", pa.string()))
+    def locate(self, name: str, run_ids: Iterable[str]) -> Located:
+        """Where the rows of these runs are."""
         files: list[tuple[Path, str]] = []
         loaded: list[str] = []
         for run_id in run_ids:
@@ -51,20 +60,26 @@ class TableScanner:
                 loaded.append(run_id)
             else:
                 files += [(path, run_id) for path in paths]
+        schema = TABLES[name].insert(0, pa.field("run_id", pa.string()))
         rows = self._reader.read(name, loaded, None)
-        pieces = []
-        if files:
+        return Located(tuple(files), rows.select(schema.names).cast(schema))
+
+    def scan(self, name: str, run_ids: Iterable[str]) -> ds.Dataset:
+        """The rows of these runs: `run_id`, then the schema's columns, with their types."""
+        located = self.locate(name, run_ids)
+        schema, pieces = located.rows.schema, []
+        if located.files:
             pieces.append(
                 ds.FileSystemDataset.from_paths(
-                    [str(path) for path, _ in files],
+                    [str(path) for path, _ in located.files],
                     schema=schema,
                     format=ds.ParquetFileFormat(),
                     filesystem=fs.LocalFileSystem(),
-                    partitions=[ds.field("run_id") == run_id for _, run_id in files],
+                    partitions=[ds.field("run_id") == run_id for _, run_id in located.files],
                 )
             )
-        if rows.num_rows or not pieces:
-            pieces.append(ds.InMemoryDataset(rows.select(schema.names).cast(schema)))
+        if located.rows.num_rows or not pieces:
+            pieces.append(ds.InMemoryDataset(located.rows))
         return pieces[0] if len(pieces) == 1 else ds.UnionDataset(schema, pieces)
 
     def _files(self, name: str, run_id: str) -> list[Path] | None:

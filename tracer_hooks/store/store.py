@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow.dataset as ds
 
+    from tracer_hooks.store.scanning import Located, TableScanner
+
 OWN_RULES = "tools.toml"
 _SHOWN = 5
 
@@ -49,6 +51,10 @@ class StoredTable:
     def scan(self) -> ds.Dataset:
         """See `Store.scan`."""
         return self.store.scan(self.name, self.run_id)
+
+    def locate(self) -> Located:
+        """See `Store.locate`."""
+        return self.store.locate(self.name, self.run_id)
 
     def table(self) -> pa.Table:
         """See `Store.table`."""
@@ -146,12 +152,12 @@ class Store:
 
         Files may be compacted away while it is read: scan again then, or use `table`.
         """
-        from tracer_hooks.store.scanning import TableScanner
+        return self._scanner(name).scan(name, self._ids(run_id))
 
-        if name not in TABLES:
-            raise TracerError(f"no table {name}: there are {', '.join(TABLES)}")
-        ids = self._existing_runs() if run_id is None else [run_id_of(run_id)]
-        return TableScanner(self._layout, self._pending, self._reader, self._warn).scan(name, ids)
+    def locate(self, name: str, run_id: str | None = None) -> Located:
+        """The files that hold a table of one run (its whole id) or of all, and the rows that are
+        in none: for a backend that reads the files itself."""
+        return self._scanner(name).locate(name, self._ids(run_id))
 
     def stored(self, name: str, run_id: str | None = None) -> StoredTable:
         """A table of one run (its whole id) or of all, read when it is needed."""
@@ -225,6 +231,16 @@ class Store:
         if order:
             table = table.sort_by([(c, "ascending") for c in ("run_id", *order)])
         return _frame(table)
+
+    def _scanner(self, name: str) -> TableScanner:
+        from tracer_hooks.store.scanning import TableScanner
+
+        if name not in TABLES:
+            raise TracerError(f"no table {name}: there are {', '.join(TABLES)}")
+        return TableScanner(self._layout, self._pending, self._reader, self._warn)
+
+    def _ids(self, run_id: str | None) -> list[str]:
+        return self._existing_runs() if run_id is None else [run_id_of(run_id)]
 
     def _existing_runs(self) -> list[str]:
         ids = self.run_ids()

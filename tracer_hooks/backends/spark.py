@@ -1,0 +1,91 @@
+"""The store's tables in Spark: the same Parquet files, and what is not in one yet."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from tracer_hooks.backends.session import spark_session
+from tracer_hooks.store.schema import TABLES
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    import pyarrow as pa
+    from pyspark.sql import DataFrame, SparkSession
+
+    from tracer_hooks.store import Store
+    from tracer_hooks.store.scanning import Located
+
+_serial = count(1)
+
+
+class SparkTables:
+    """The tables of one run, or of all runs, as Ibis tables of a Spark session."""
+
+    def __init__(self, store: Store, run_id: str | None, engine: str) -> None:
+        """Starts Spark. Raises TracerError if it can't be started."""
+        self._store = store
+        self._run_id = run_id
+        self._session: SparkSession = spark_session(engine)
+
+    def all(self) -> dict[str, ir.Table]:
+        """All tables by name, with `run_id` first; Spark reads them when they are needed."""
+        connection = _connection(self._session)
+        number = next(_serial)
+        tables = {}
+        for name in TABLES:
+            view = f"tracer_hooks_{number}_{name}"
+            located = self._store.locate(name, self._run_id)
+            self._frame(located).createOrReplaceTempView(view)
+            tables[name] = connection.table(view)
+        return tables
+
+    def _frame(self, located: Located) -> DataFrame:
+        """Files that Spark's executors read, and rows that this process sends to them."""
+        frames = [
+            self._of_run([str(path) for path, of in located.files if of == run_id],
+                         run_id, located.rows.schema)
+            for run_id in dict.fromkeys(of for _, of in located.files)
+        ]  # fmt: skip
+        if located.rows.num_rows or not frames:
+            frames.append(self._session.createDataFrame(located.rows))
+        whole = frames[0]
+        for frame in frames[1:]:
+            whole = whole.unionByName(frame)
+        return whole
+
+    def _of_run(self, paths: list[str], run_id: str, schema: pa.Schema) -> DataFrame:
+        from pyspark.sql import functions
+        from pyspark.sql.pandas.types import from_arrow_schema
+
+        columns = from_arrow_schema(schema.remove(0), prefer_timestamp_ntz=False)
+        # Without it, Spark would take `{`, `[` and `*` in a path for patterns.
+        reader = self._session.read.schema(columns).option("__globPaths__", "false")
+        read = reader.parquet(*paths)
+        return read.select(functions.lit(run_id).alias("run_id"), "*")
+
+
+def _connection(session: SparkSession) -> Any:
+    """The session as an Ibis backend that takes tables and gives answers as Arrow.
+
+    Ibis does both by way of pandas, where a whole number beside a null becomes a float, and where
+    a null among floats becomes NaN.
+    """
+    from ibis.backends.pyspark import Backend
+    from ibis.formats.pyarrow import PyArrowData
+
+    class ArrowBackend(Backend):  # type: ignore[misc]
+        def _register_in_memory_table(self, op: Any) -> None:
+            rows = op.data.to_pyarrow(op.schema)
+            self._session.createDataFrame(rows).createOrReplaceTempView(op.name)
+
+        def to_pyarrow(self, expr: Any, /, **options: Any) -> Any:
+            table = expr.as_table()
+            self._run_pre_execute_hooks(table)
+            answer = self._session.sql(self.compile(table, **options)).toArrow()
+            return expr.__pyarrow_result__(PyArrowData.convert_table(answer, table.schema()))
+
+    Backend.register_options()
+    backend = ArrowBackend()
+    backend.do_connect(session)
+    return backend
