@@ -105,6 +105,10 @@ class Relations:
         row = self._answer(build, arguments).to_pylist()[0]
         return {name: _plain(value) for name, value in row.items()}
 
+    def arrow(self, build: Query, *arguments: Hashable) -> pa.Table:
+        """As `frame`, but the answer stays what a table of the store is: Arrow."""
+        return self._answer(build, arguments)
+
     def run(self, expression: ir.Table) -> pd.DataFrame:
         """Run an expression of these relations that will hardly be needed again."""
         if self._memory is None:

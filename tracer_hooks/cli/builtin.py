@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracer_hooks.cli import compact, cost, demo, doctor, report, runs, show
+from tracer_hooks.cli import compact, compare, cost, demo, doctor, export, report, runs, show, tune
 from tracer_hooks.plugins import hookimpl
 
 if TYPE_CHECKING:
@@ -15,6 +15,9 @@ COMMANDS = (
     report.COMMAND,
     show.COMMAND,
     cost.COMMAND,
+    export.COMMAND,
+    compare.COMMAND,
+    tune.COMMAND,
     compact.COMMAND,
     doctor.COMMAND,
     demo.COMMAND,

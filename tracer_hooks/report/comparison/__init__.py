@@ -1,0 +1,1 @@
+"""A comparison of runs: one file per output."""
