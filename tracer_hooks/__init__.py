@@ -7,6 +7,7 @@
         model.fit(data)
     th.Store().tasks()          # pandas frames, one row per task attempt
     th.report("latest")         # where the time, CPU, memory and disk went
+    th.show("latest", "align")  # one task: its processes, its course, why it failed
 
 Importing this package costs nothing: each name is loaded when it is first used, because every
 supervised task start imports it.
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tracer_hooks.errors import TracerError, UsageError
-    from tracer_hooks.reading import report
+    from tracer_hooks.reading import report, show
     from tracer_hooks.running import CompletedTask, run
     from tracer_hooks.store import Store
     from tracer_hooks.tracing import trace
@@ -31,6 +32,7 @@ __all__ = [
     "__version__",
     "report",
     "run",
+    "show",
     "trace",
 ]
 
@@ -42,6 +44,7 @@ _HOME = {
     "__version__": "tracer_hooks.version",
     "report": "tracer_hooks.report",
     "run": "tracer_hooks.running",
+    "show": "tracer_hooks.reading",
     "trace": "tracer_hooks.tracing",
 }
 

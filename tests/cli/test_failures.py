@@ -163,7 +163,7 @@ def test_a_retried_task_is_one_story(
     assert "What failed" in text
     assert re.search(r"retried +exit status 3 +2 +0 ", text)
     assert "1 task was tried again; 1 of them then succeeded." in text
-    assert re.search(r"retried: 3 attempts \(exit code ×2, then succeeded\); .* in vain", text)
+    assert re.search(r"retried: 3 attempts \(failed ×2, then succeeded\); .* in vain", text)
     page = here(capsys, "show", RUN, "retried", "--store", store).stdout
     assert re.search(r"3 \(this\) +succeeded", page)
     assert page.count("exit status 3") == 2

@@ -162,7 +162,7 @@ def _parents_first(processes: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 def _counters(
     packets: Packets,
     parent: int,
-    readings: list[Row],
+    readings: Sequence[Row],
     start: int,
     end: int | None,
     counters: Sequence[tuple[str, str, str, bool]],
@@ -187,10 +187,10 @@ def _moment(reading: Row, start: int) -> int:
     elapsed = reading.get("elapsed_s")
     if elapsed is None:
         return start if reading["at"] is None else nanoseconds(reading["at"])
-    return start + round(elapsed * _NS)
+    return start + round(float(elapsed) * _NS)
 
 
-def _rates(points: list[tuple[int, float]]) -> Iterator[tuple[int, float]]:
+def _rates(points: Sequence[tuple[int, float]]) -> Iterator[tuple[int, float]]:
     """Growth per second from each reading to the next; a counter holds until its next value."""
     for (at, value), (then, later) in pairwise(points):
         if then > at:

@@ -167,7 +167,8 @@ def as_rows(report: RunReport) -> list[dict[str, Any]]:
 
 def _ways(causes: str) -> str:
     """`oom, oom, exit_code` as people say it."""
-    words = [_CAUSES.get(one, one.replace("_", " ")) for one in causes.split(", ")]
+    said = {**_CAUSES, "exit_code": "failed"}
+    words = [said.get(one, clean(one)) for one in causes.split(", ")]
     times = dict.fromkeys(words)
     return ", ".join(
         word if words.count(word) == 1 else f"{word} \N{MULTIPLICATION SIGN}{words.count(word)}"

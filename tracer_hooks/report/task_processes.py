@@ -64,7 +64,7 @@ def _end(report: TaskReport, groups: list[dict[str, Any]]) -> float:
     wall, start = report.attempt["wall_s"], report.attempt["started_at"]
     ends = [g["ended_at"] or g["started_at"] for g in groups]
     known = [(at - start).total_seconds() for at in ends if at is not None and start is not None]
-    return max([wall or 0.0, *([] if wall else known)])
+    return float(wall) if wall else max(known, default=0.0)
 
 
 def _axis(end: float, cells: int) -> str:
