@@ -37,6 +37,7 @@ _WAIT_FOR_ENDS_S = 0.04
 _ENDS_COME_S = 0.002
 # CPU seconds that may be spent at once, and earned back as a share of one core.
 _BURST_S = 0.15
+_RESERVE_S = 0.06  # of it is kept for looks that are further apart
 _SHARE = 0.003
 _TOO_DEAR_S = 0.3  # as much overspent, which dumps can't be blamed for
 
@@ -232,7 +233,7 @@ class NetworkSource(Source):
         young = now - self._observer.started < _YOUNG_S
         if self._openers is not None and not young and self._knows_all():
             return False  # little is left to evidence: what is accepted, which listeners show
-        if self._credit_s <= 0 or now >= min(self._active_until, self._suspect_until):
+        if self._credit_s <= _RESERVE_S or now >= min(self._active_until, self._suspect_until):
             return False
         return not any(connections.peers.sure() for connections in every)
 

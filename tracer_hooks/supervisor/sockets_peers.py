@@ -19,6 +19,7 @@ _SHORT_S = 0.25  # a connection known for longer says nothing of those that nobo
 _STRANGE = 3  # connections seen, and all with nobody of ours, before a peer is another's
 # Evidence holds for the time in which it was found, at least so long.
 _STRETCH_S = 2.0
+_LASTS_S = 5.0  # what was found holds so long after, if nothing speaks against it
 _TAINT_S = 10.0  # a stranger who was seen stays so long
 _UNCLAIMED_S = 1.0  # unseen connections wait so long for the first that is seen to be ours
 _PEERS_AT_MOST = 2000
@@ -60,7 +61,7 @@ class _Stretch:
     @property
     def ample(self) -> bool:
         """Whether more would tell nothing new."""
-        return self.enough and self.ours >= 3 * _ENOUGH
+        return self.enough and self.ours >= 2 * _ENOUGH
 
 
 class _Peer:
@@ -142,7 +143,7 @@ class Peers:
             now, before = peer.now, peer.before
             if before is not None:
                 self._decide(peer, before)
-                lasting = now.ours or at - now.since < _STRETCH_S
+                lasting = now.ours or at - now.since < _LASTS_S
                 if lasting and not before.others:  # it had no time to bring enough of its own
                     now.ours += before.ours
                     now.strange += before.strange

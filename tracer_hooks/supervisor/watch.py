@@ -1,5 +1,6 @@
 """Putting the observer of a record together: what it looks at, and through which sources."""
 
+import gc
 import posix
 import time
 
@@ -21,6 +22,8 @@ _SCAN_SHARE = 0.006
 def watch(record: "Record", ended: bool = False) -> Observer:
     """The observer of a record: in `run` mode the tree hangs from this process's children, in
     `attach` mode from the process that was named."""
+    gc.freeze()  # what is here by now stays
+    gc.enable()
     proc, options = record.proc, record.options
     me = posix.getpid()
     host_path = "%s/@host.%s.jsonl" % (
@@ -61,9 +64,7 @@ def watch(record: "Record", ended: bool = False) -> Observer:
         return observer
     from tracer_hooks.supervisor.sockets import watch_sockets
 
-    watch_sockets(
-        observer, attached, record.socket_ends, options.capture in ("auto", "taskstats")
-    )
+    watch_sockets(observer, attached, record.socket_ends, options.capture in ("auto", "taskstats"))
     observer.later = lambda: _watch_failures(record, observer)
     if attached:
         observer.start_later_sources()
