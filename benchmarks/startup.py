@@ -7,6 +7,7 @@ Python, and the measure for a machine that is slower or noisier than another.
 from __future__ import annotations
 
 import argparse
+import compileall
 import shutil
 import sys
 from pathlib import Path
@@ -14,8 +15,12 @@ from typing import Any
 
 from pairs import PYTHON, alternate, compare, main, show, supervised, time_command
 
+import tracer_hooks
+
 
 def measure(arguments: argparse.Namespace, store: Path) -> dict[str, Any]:
+    # An installation compiles its modules; a clone, whose folder it runs from, may not have.
+    compileall.compile_dir(Path(tracer_hooks.__file__).parent, quiet=2)
     true = shutil.which("true") or "/bin/true"
     variants = {
         "bare": lambda: time_command([true]),

@@ -14,7 +14,8 @@ import pytest
 
 from tests.supervisor.harness import PYTHON, Observed, command_for, observe, read_spools
 from tracer_hooks.supervisor.evidence import Evidence, OomKill, Received, seconds_of
-from tracer_hooks.supervisor.outcome import explain, limits_of_time, outcome
+from tracer_hooks.supervisor.explanation import explain, limits_of_time
+from tracer_hooks.supervisor.outcome import outcome
 
 MEMORY = Path("/sys/fs/cgroup/memory")
 LIMIT = 60 << 20

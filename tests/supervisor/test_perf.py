@@ -204,3 +204,10 @@ def test_as_nobody(tmp_path: Path) -> None:
         assert (counts["true"], counts["printf"], counts["sync"]) == (600, 400, 200)
     finally:
         shutil.rmtree(copy)
+
+
+def test_how_the_main_process_of_a_very_short_task_ended(tmp_path: Path) -> None:
+    """It ends, with a helper, before the first look: only its parent knows how."""
+    observed = observe(tmp_path, ["sh", "-c", "/bin/true; exit 3"], "--capture", "perf")
+    (main,) = [row for row in observed.processes().values() if row["comm"] == "sh"]
+    assert main["exit_code"] == 3

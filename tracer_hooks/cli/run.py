@@ -10,9 +10,6 @@ environment, the working directory or a file descriptor: the command inherits th
 
 import os
 import sys
-from _json import encode_basestring_ascii  # json itself: 8 ms
-
-from tracer_hooks.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,9 +21,17 @@ CAPTURES = ("auto", "perf", "taskstats", "poll")
 def main(argv: list[str]) -> None:
     """Run the command that `argv` (what follows `run`) holds, and exit as it does."""
     try:
+        from tracer_hooks.supervisor.quick_import import START, load
+
+        load(START)
+    except Exception:  # noqa: S110 - the interpreter's own way remains
+        pass
+    try:
         options, command = parse(argv)
         arguments = supervisor_arguments(options, command)
-    except UsageError as error:
+    except Exception as error:
+        if not _is_for_the_user(error):
+            raise
         _say(f"tracer-hooks: error: {error}")
         raise SystemExit(2) from None
     try:
@@ -59,14 +64,14 @@ def parse(argv: list[str]) -> tuple[dict[str, object], list[str]]:
             continue
         name, equals, value = word.partition("=")
         if name not in _VALUED:
-            raise UsageError(_unknown(name))
+            raise _wrong(_unknown(name))
         if not equals:
             value = words.pop(0) if words and words[0] != "--" else ""
         if not value:
-            raise UsageError(f"{name} needs a value, as in `{name} {_VALUED[name][0]}`")
+            raise _wrong(f"{name} needs a value, as in `{name} {_VALUED[name][0]}`")
         _take(options, name, value)
     if not words:
-        raise UsageError(
+        raise _wrong(
             "no command to run: put it last, as in `tracer-hooks run -- samtools sort in.bam`"
         )
     return options, words
@@ -77,8 +82,10 @@ def _take(options: dict[str, object], name: str, value: str) -> None:
     _, key, convert = _VALUED[name]
     try:
         content = convert(value)
-    except UsageError as error:
-        raise UsageError(f"{name}: {error}") from None
+    except Exception as error:
+        if not _is_for_the_user(error):
+            raise
+        raise _wrong(f"{name}: {error}") from None
     if key == "tags":
         options[key] = {**options.get(key, {}), **content}  # type: ignore[dict-item]
     else:
@@ -88,13 +95,13 @@ def _take(options: dict[str, object], name: str, value: str) -> None:
 def _tag(text: str) -> dict[str, str]:
     key, equals, content = text.partition("=")
     if not key or not equals:
-        raise UsageError(f"{text!r} is not KEY=VALUE, as in `--tag lane=3`")
+        raise _wrong(f"{text!r} is not KEY=VALUE, as in `--tag lane=3`")
     return {key: content}
 
 
 def _attempt(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text[:11]) < 2**31):
-        raise UsageError(f"{text!r} is not an attempt: they count 1, 2, 3")
+        raise _wrong(f"{text!r} is not an attempt: they count 1, 2, 3")
     return int(text[:11])
 
 
@@ -118,7 +125,7 @@ def _number(text: str) -> float:
 
 def _capture(text: str) -> str:
     if text not in CAPTURES:
-        raise UsageError(f"{text!r} is not one of {', '.join(CAPTURES)}")
+        raise _wrong(f"{text!r} is not one of {', '.join(CAPTURES)}")
     return text
 
 
@@ -144,6 +151,8 @@ OPTIONS = (*_VALUED, *_FLAGS, "--help")
 
 def supervisor_arguments(options: dict[str, object], command: list[str]) -> list[str]:
     """The supervisor's own argv: how to watch, the card as one JSON object, then the command."""
+    from tracer_hooks.supervisor.jsonl import encode
+
     card = dict(options)
     store = str(card.pop("store", None) or os.environ.get("TRACER_HOOKS_STORE") or ".tracer")
     try:  # noqa: SIM105  (contextlib is an import)
@@ -163,7 +172,7 @@ def supervisor_arguments(options: dict[str, object], command: list[str]) -> list
     card = complete_card(card, command)
     for option, key in (("--run", "run_id"), ("--task", "task_id"), ("--attempt", "attempt")):
         arguments += [option, str(card[key])]
-    return [*arguments, "--card", encode_card(card), "--", *command]
+    return [*arguments, "--card", encode(card), "--", *command]
 
 
 def complete_card(card: dict[str, object], command: list[str]) -> dict[str, object]:
@@ -186,26 +195,24 @@ def complete_card(card: dict[str, object], command: list[str]) -> dict[str, obje
     return completed
 
 
-def encode_card(card: dict[str, object]) -> str:
-    """One line of JSON, ASCII only; values are strings, numbers or objects of strings."""
-    pairs = [f"{encode_basestring_ascii(key)}:{_encode(value)}" for key, value in card.items()]
-    return "{" + ",".join(pairs) + "}"
-
-
-def _encode(value: object) -> str:
-    if isinstance(value, str):
-        return str(encode_basestring_ascii(value))
-    if isinstance(value, dict):
-        return encode_card(value)
-    return repr(value)
-
-
 def _unknown(name: str) -> str:
     from difflib import get_close_matches
 
     near = get_close_matches(name, OPTIONS, 1, 0.5)
     hint = f"did you mean {near[0]}?" if near else "see `tracer-hooks run --help`"
     return f"`run` has no option {name}: {hint} (a command's own options go after `--`)"
+
+
+def _wrong(message: str) -> Exception:
+    from tracer_hooks.errors import UsageError
+
+    return UsageError(message)
+
+
+def _is_for_the_user(error: Exception) -> bool:
+    from tracer_hooks.errors import UsageError
+
+    return isinstance(error, UsageError)
 
 
 def _say(line: str) -> None:

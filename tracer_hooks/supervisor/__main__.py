@@ -16,6 +16,12 @@ if __name__ == "__main__":
             package = type(sys)(name)
             package.__path__ = [path]
             sys.modules[name] = package
+    try:
+        from tracer_hooks.supervisor.quick_import import START, load
+
+        load(START)
+    except Exception:  # noqa: S110 - the interpreter's own way remains
+        pass
     from tracer_hooks.supervisor.entry import main
 
     main(sys.argv[1:])

@@ -1,10 +1,5 @@
 """JSON lines without the json package, whose import costs more than the rest of the start."""
 
-try:
-    from _json import encode_basestring_ascii as _string
-except ImportError:  # an interpreter without the accelerator
-    from json.encoder import py_encode_basestring_ascii as _string
-
 _INFINITY = float("inf")
 
 
@@ -12,6 +7,20 @@ class Raw(str):
     """Text that is JSON already and goes in as it is."""
 
     __slots__ = ()
+
+
+def _string(text: str) -> str:
+    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
+        return '"' + text + '"'
+    return _escaped(text)
+
+
+def _escaped(text: str) -> str:
+    try:
+        from _json import encode_basestring_ascii
+    except ImportError:  # an interpreter without the accelerator
+        from json.encoder import py_encode_basestring_ascii as encode_basestring_ascii
+    return str(encode_basestring_ascii(text))
 
 
 def encode(value: object) -> str:

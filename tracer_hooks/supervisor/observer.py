@@ -65,6 +65,8 @@ class Observer:
         self.sources: list[Source] = []
         self.later: Callable[[], None] | None = None  # starts the sources that can wait
         self.totals = totals
+        # pid, exit code and signal of the main process, which only its parent knows
+        self.main_ended: tuple[int, int | None, int | None] | None = None
         self.started = started
         self.since = since  # monotonic + since = UNIX time
         self.reading_count = 0
@@ -165,6 +167,7 @@ class Observer:
         self.tree.finish(now)
         for source in self.sources:
             source.finish(now)
+        self._note_end_of_main()
         self.rows.ended(self.tree.take_ended())
         self.rows.write_groups()
         named = self.tree.own_cpu_s()
@@ -197,6 +200,13 @@ class Observer:
         for source in self.sources:
             columns.update(source.columns(now))
         return columns
+
+    def _note_end_of_main(self) -> None:
+        if self.main_ended is not None:
+            pid, code, signal = self.main_ended
+            image = self.tree.last_image(pid)
+            if image is not None:
+                image.exit_code, image.signal = code, signal
 
     def _unseen(self, unattributed_s: float) -> int:
         """How many more processes than those seen there can have been.

@@ -9,7 +9,6 @@ import resource
 import time
 
 from tracer_hooks.supervisor import identifiers
-from tracer_hooks.supervisor.evidence import Evidence
 from tracer_hooks.supervisor.jsonl import Raw
 from tracer_hooks.supervisor.observer_identity import observer_identity
 from tracer_hooks.supervisor.options import Options
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tracer_hooks.supervisor.attach import AttachedTotals
-    from tracer_hooks.supervisor.evidence import Received
+    from tracer_hooks.supervisor.evidence import Evidence, Received
     from tracer_hooks.supervisor.perf_open import PerfEvents
     from tracer_hooks.supervisor.taskstats_open import ExitMessages
 
@@ -60,7 +59,7 @@ class Record:
         )
         self.spool = Spool(path)
         self.events = events
-        self.evidence = Evidence()
+        self._evidence = None  # type: Evidence | None
         self.exits = exits
         self.socket_ends: _socket.socket | None = None
         self._observer = None  # type: object
@@ -70,6 +69,15 @@ class Record:
         capture = "+".join([name for name, source in opened.items() if source]) or "poll"
         self.spool.add(first_line(options, self.host, wall_start, capture))
         self.spool.flush()
+
+    @property
+    def evidence(self) -> "Evidence":
+        """What is found that bears on a failure."""
+        if self._evidence is None:
+            from tracer_hooks.supervisor.evidence import Evidence
+
+            self._evidence = Evidence()
+        return self._evidence
 
     @property
     def problem(self) -> "str | None":
@@ -93,10 +101,18 @@ class Record:
         self._observer.tick(now)  # type: ignore[attr-defined]
 
     def _start_observer(self, ended: bool = False) -> None:
-        from tracer_hooks.supervisor.sock_diag import listen
+        if self.exits is None and not ended:
+            from tracer_hooks.supervisor.taskstats_permitted import open_exits
 
-        # before the rest is even imported: what ends unheard is not counted
-        self.socket_ends = listen()
+            self.exits, _ = open_exits(self.options.capture)
+        if not ended:
+            from tracer_hooks.supervisor.sock_diag import listen
+
+            # before the rest is even imported: what ends unheard is not counted
+            self.socket_ends = listen()
+        from tracer_hooks.supervisor.quick_import import LOOK, load
+
+        load(LOOK)
         from tracer_hooks.supervisor.watch import watch
 
         self._observer = watch(self, ended)
@@ -183,17 +199,16 @@ class Record:
     def _main_ended(self, ended: "dict[str, object]") -> None:
         """What only its parent knows of the main process."""
         code, signal = ended["exit_code"], ended["signal"]
-        self.evidence.main_killed = signal == 9 or code == 137
+        if signal == 9 or code == 137:
+            self.evidence.main_killed = True
         if self._observer is not None:
-            main = self._observer.tree.live.get(self.pid)  # type: ignore[attr-defined]
-            if main is not None:
-                main.image.exit_code, main.image.signal = code, signal
+            self._observer.main_ended = (self.pid, code, signal)  # type: ignore[attr-defined]
 
     def _explained(
         self, ended: "dict[str, object]", received: "Sequence[Received]", now: float
     ) -> "dict[str, object]":
         """`ended` with its cause, whose evidence becomes an event."""
-        from tracer_hooks.supervisor.outcome import explain, limits_of_time
+        from tracer_hooks.supervisor.explanation import explain, limits_of_time
 
         try:
             limits_of_time(self.evidence, self.options.card, self.since)

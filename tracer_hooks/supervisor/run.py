@@ -50,6 +50,9 @@ def run(options: Options) -> int:
             if waits:
                 events, exits, refusal = _open_sources(options, pid, go_write)
         ended = _ended(pid)
+        from tracer_hooks.supervisor.quick_import import RECORD, load
+
+        load(RECORD)
         from tracer_hooks.supervisor.record import Record
 
         ended = ended or _ended(pid)  # it may have ended while we imported: keep the moment
@@ -83,19 +86,27 @@ def _open_sources(
     exec, whatever comes; with the reason why one that was wanted is not there."""
     events, exits, refusal = None, None, ""
     try:
-        from tracer_hooks.supervisor.taskstats_permitted import open_exits
-
-        exits, refusal = open_exits(options.capture)
         if options.capture in ("auto", "perf"):
-            from tracer_hooks.supervisor.perf_open import PerfEvents
+            try:
+                from tracer_hooks.supervisor.perf_open import PerfEvents
 
-            events = PerfEvents(pid)
+                events = PerfEvents(pid)
+            except Exception as error:
+                refusal = _said(error)
+        if events is None:  # beside perf they can wait for the first look
+            from tracer_hooks.supervisor.taskstats_permitted import open_exits
+
+            exits, refusal = open_exits(options.capture, refusal)
     except Exception as error:
-        refusal = str(error) or type(error).__name__
+        refusal = _said(error)
     finally:
         posix.write(go_write, b"g")
         posix.close(go_write)
     return events, exits, refusal
+
+
+def _said(error: Exception) -> str:
+    return str(error) or type(error).__name__
 
 
 def _ended(pid: int) -> float:

@@ -11,11 +11,12 @@ import posix
 import time
 
 from tracer_hooks.supervisor import libc
-from tracer_hooks.supervisor.evidence import Received
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal as _signal
+
+    from tracer_hooks.supervisor.evidence import Received
 else:
     import _signal  # what signal.py wraps in enums, without their import
 
@@ -136,8 +137,10 @@ class SignalRelay:
         return pending is not None and bool(pending >> (number - 1) & 1)
 
 
-def _received(info: "_signal.struct_siginfo") -> Received:
+def _received(info: "_signal.struct_siginfo") -> "Received":
     """The signal with its sender, who is asked for its name before it ends."""
+    from tracer_hooks.supervisor.evidence import Received
+
     pid = 0 if info.si_code == _CODE_FROM_KERNEL else info.si_pid
     comm = ""
     if pid:

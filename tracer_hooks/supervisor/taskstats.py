@@ -9,6 +9,7 @@ added; with perf events beside it, perf says who lived and when, and the record 
 import time
 
 from tracer_hooks.supervisor.process import Image
+from tracer_hooks.supervisor.processors import Processors, why_blind
 from tracer_hooks.supervisor.procfs import TICKS_PER_SECOND
 from tracer_hooks.supervisor.sources import Source
 from tracer_hooks.supervisor.taskstats_ended import Ended
@@ -74,6 +75,8 @@ class TaskstatsSource(Source):
         self._count = 0
         self._lost_records = 0
         self._drained = observer.started
+        self._processors = Processors()
+        self._blind = False  # for a while, on some processor
         self._next = 0.0
         self._told_threads = False
         self._fresh_pids = {}  # type: dict[int, Image]
@@ -83,7 +86,8 @@ class TaskstatsSource(Source):
     def counts_processes(self) -> bool:  # type: ignore[override]
         version = self._messages.version
         known = not version or version >= VERSION_WITH_GROUPS
-        return self._whole and known and not self._lost() and not self._filter.paused_ever
+        seen = not self._lost() and not self._filter.paused_ever and not self._blind
+        return self._whole and known and seen
 
     def due(self) -> float:
         return self._next
@@ -107,6 +111,8 @@ class TaskstatsSource(Source):
     def columns(self, now: float) -> "dict[str, object]":
         self._share_out()
         columns = {}  # type: dict[str, object]
+        if self._beside_perf:  # it may have joined after the first line was written
+            columns["capture"] = "perf+taskstats"
         if self._lost():
             columns["events_lost"] = self._lost() + self._perf_lost()
         elif self.counts_processes and not self._beside_perf:
@@ -133,6 +139,7 @@ class TaskstatsSource(Source):
         if now - self._turned > _REMEMBERED_S:
             self._accounted_before, self._accounted = self._accounted, {}
             self._turned = now
+        self._listen_where_new()
         begun = time.monotonic()
         messages = self._messages.take(_MOST_A_DRAIN)
         late = time.monotonic()  # later than `now`, which is when this pass began
@@ -168,6 +175,14 @@ class TaskstatsSource(Source):
             self._told_threads = True
             why = "records of this kernel (before Linux 5.19) do not tell threads from processes"
             self._observer.degraded("process_count", why)
+
+    def _listen_where_new(self) -> None:
+        added = self._processors.added()
+        if added:
+            self._blind = True
+            self._messages.add(added)
+            if not self._beside_perf:  # which says so itself
+                self._observer.degraded("processes", why_blind(added))
 
     def _take(self, record: ExitRecord, early: float, late: float, share: float) -> None:
         record.load()

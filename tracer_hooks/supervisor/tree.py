@@ -92,6 +92,13 @@ class Tree:
         if process is not None and not process.image.argv:
             process.image.argv = command
 
+    def last_image(self, pid: int) -> "Image | None":
+        """What a process runs, or ran last if it has ended and was not written down yet."""
+        process = self.live.get(pid)
+        if process is not None:
+            return process.image
+        return next((image for image in reversed(self.ended) if image.pid == pid), None)
+
     def take_ended(self) -> "list[Image]":
         """The images that ended since the last call."""
         ended, self.ended = self.ended, []

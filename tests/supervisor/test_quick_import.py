@@ -1,0 +1,83 @@
+"""The short way to import: complete, in order, and left where a file does not fit its source."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.supervisor.harness import SUPERVISOR
+
+REPORT = """
+import sys
+folder = sys.argv[1]
+for name, path in (("tracer_hooks", folder + "/.."), ("tracer_hooks.supervisor", folder)):
+    package = type(sys)(name)
+    package.__path__ = [path]
+    sys.modules[name] = package
+from tracer_hooks.supervisor import quick_import
+for names in (quick_import.START, quick_import.RECORD, quick_import.LOOK):
+    quick_import.load(names)
+    for name, module in sys.modules.items():
+        if name.startswith("tracer_hooks.supervisor."):
+            print(name.rpartition(".")[2], getattr(module, "__spec__", None) is None)
+"""
+
+
+def imported(folder: Path, *options: str) -> dict[str, bool]:
+    """Module: whether it came by the short way, after all lists have been loaded."""
+    argv = [sys.executable, "-I", "-S", *options, "-c", REPORT, str(folder)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True)
+    found = (line.split() for line in done.stdout.splitlines())
+    return {name: quick == "True" for name, quick in found if name != "quick_import"}
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A copy of the package whose modules are all compiled."""
+    copy = tmp_path / "tracer_hooks"
+    shutil.copytree(SUPERVISOR.parent.parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    compile_all = [sys.executable, "-I", "-m", "compileall", "-q", str(copy)]
+    subprocess.run(compile_all, check=True)
+    return copy / "supervisor"
+
+
+def test_every_module_that_is_listed_comes_by_the_short_way(package: Path) -> None:
+    found = imported(package)
+    assert {"run", "record", "observer", "perf"} <= set(found)
+    assert all(found.values()), "a module stands before one that it imports"
+
+
+def test_a_source_that_was_changed_since_is_imported_anew(package: Path) -> None:
+    source = package / "tree.py"
+    source.write_text(source.read_text() + "changed = True\n")
+    found = imported(package)
+    assert not found.get("tree", False)
+    assert found["waits"]
+
+
+@pytest.mark.parametrize("damage", ["gone", "empty", "of another version"])
+def test_a_compiled_file_that_does_not_fit(package: Path, damage: str, tmp_path: Path) -> None:
+    (compiled,) = (package / "__pycache__").glob("launch.*.pyc")
+    data = compiled.read_bytes()
+    if damage == "gone":
+        compiled.unlink()
+    else:
+        compiled.write_bytes(b"" if damage == "empty" else b"abcd" + data[4:])
+    argv = [sys.executable, "-I", "-S", str(package / "__main__.py"), "run"]
+    argv += ["--store", str(tmp_path / "store"), "--", "sh", "-c", "exit 5"]
+    assert subprocess.run(argv, timeout=30, check=False).returncode == 5
+
+
+def test_compiled_files_elsewhere(package: Path, tmp_path: Path) -> None:
+    assert not any(imported(package, "-X", f"pycache_prefix={tmp_path / 'cache'}").values())
+
+
+def test_compiled_by_hash(package: Path) -> None:
+    """As some distributions compile: such a file says nothing of when its source was changed."""
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": "1"}
+    argv = [sys.executable, "-m", "compileall", "-qf", str(package)]
+    subprocess.run(argv, check=True, env=environment)
+    assert not any(imported(package).values())
