@@ -75,7 +75,7 @@ def most_telling(tasks: pd.DataFrame, limit: int) -> pd.DataFrame:
     of_steps = list(held.groupby(tasks["step"], dropna=False, sort=False).idxmax())
     of_steps.sort(key=lambda i: -held[i])
     chosen = list(dict.fromkeys([*bad, *of_steps, *order[:limit]]))[:limit]
-    return tasks.loc[sorted(chosen, key=lambda i: int(tasks.index.get_loc(i)))]  # type: ignore[arg-type]
+    return tasks.loc[sorted(chosen, key=lambda i: int(tasks.index.get_loc(i)))]
 
 
 def tools_of_steps(tables: Tables) -> pd.DataFrame:

@@ -35,6 +35,8 @@ MAX_FAILURES = 30
 MAX_EXAMPLES = 6
 MAX_TREE = 60
 _NAME = 120
+# Columns that paper has no room for.
+_MINOR = ("Read", "Written", "Received", "Sent", "Processes")
 _STATES = {
     "cpu": "on CPU",
     "runnable": "waiting for a free core",
@@ -115,7 +117,7 @@ def steps(report: RunReport) -> dict[str, Any]:
               *(["Received", "Sent"] if network else []), "Processes"]  # fmt: skip
     if prices:
         titles.insert(1, "Cost")
-    return {"titles": titles, "rows": rows, "more": len(report.steps) - len(rows)}
+    return {"titles": titles, "rows": rows, "minor": _MINOR, "more": len(report.steps) - len(rows)}
 
 
 def tools(report: RunReport) -> dict[str, Any]:

@@ -48,7 +48,7 @@ def page_of(report: TaskReport, verdict: Mapping[str, Any] | None) -> dict[str, 
         "said": [
             f"{short(kind)}: {sentence(kind, detail)}"
             for kind, detail in happened[:MAX_EVENTS]
-            if kind not in _NOT_SAID
+            if kind not in (*_NOT_SAID, *_MARKED)
         ],
     }
 
@@ -73,7 +73,7 @@ def _processes(report: TaskReport) -> dict[str, Any]:
     """Rows of `[depth, tool, is a worker, count, began, lived, CPU, peak, exit, signal]`, parents
     before children; and how many groups have no row."""
     began = report.attempt["started_at"]
-    rows = []
+    rows: list[list[Any]] = []
     groups = records(report.processes)
     for depth, group in walk(groups):
         if len(rows) == MAX_PROCESSES:

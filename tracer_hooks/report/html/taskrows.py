@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
 
@@ -36,7 +36,7 @@ _NUMBERS = {
     "exit_code": ("exit", 0),
     "signal": ("signal", 0),
     "confidence": ("confidence", 2),
-    "allocated": ("cost", 6),
+    "allocated": ("cost", 9),
     **{f"wall_{part}_s": (f"w_{part}", 4) for part in WAITS},
 }
 
@@ -77,14 +77,17 @@ def columns(rows: pd.DataFrame, origin: pd.Timestamp | None) -> dict[str, Any]:
 
 def _on_critical_path(tasks: pd.DataFrame, report: RunReport) -> pd.Series[Any]:
     path = pd.MultiIndex.from_frame(report.verdicts.critical_path[_KEY])
-    return pd.Series(pd.MultiIndex.from_frame(tasks[_KEY]).isin(path), index=tasks.index)
+    on_it = pd.MultiIndex.from_frame(tasks[_KEY]).isin(path)
+    found: pd.Series[Any] = pd.Series(on_it, index=tasks.index)
+    return found
 
 
 def _beside(tasks: pd.DataFrame, more: pd.DataFrame | None, wanted: dict[str, str]) -> pd.DataFrame:
     """`tasks` with columns of another frame of attempts; null where that has none."""
-    if more is None or not {*_KEY, *wanted} <= set(more.columns):
-        return tasks.assign(**dict.fromkeys(wanted.values(), pd.NA))
+    result = tasks.drop(columns=list(wanted.values()), errors="ignore")
+    if more is None:
+        for name in wanted.values():
+            result[name] = None
+        return result
     found = more[[*_KEY, *wanted]].drop_duplicates(_KEY).rename(columns=wanted)
-    return tasks.drop(columns=list(wanted.values()), errors="ignore").merge(
-        found, on=_KEY, how="left"
-    )
+    return cast("pd.DataFrame", result.merge(found, on=_KEY, how="left"))

@@ -23,7 +23,7 @@ def treemap(report: RunReport) -> dict[str, Any]:
     """
     prices, currency = _prices(report)
     tools = _tools(report)
-    steps = []
+    steps: list[dict[str, Any]] = []
     for row in records(report.steps):
         value = prices.get(row["step"]) if prices else row["cpu_s"]
         if not value or value < 0:
@@ -33,9 +33,9 @@ def treemap(report: RunReport) -> dict[str, Any]:
         whole = sum(cpu for _, cpu in own)
         steps.append({
             "name": _name(row["step"]),
-            "value": round(value, 6),
+            "value": _rounded(value),
             "used": round(min(1.0, cores / asked), 3) if asked and cores is not None else None,
-            "tools": [[name, round(value * cpu / whole, 6)] for name, cpu in own] if whole else [],
+            "tools": [[name, _rounded(value * cpu / whole)] for name, cpu in own] if whole else [],
         })  # fmt: skip
     steps.sort(key=lambda step: -step["value"])
     rest = steps[MAX_STEPS:]
@@ -68,6 +68,11 @@ def _tools(report: RunReport) -> dict[Any, list[tuple[str, float]]]:
             more = (f"{len(rest)} more tools", sum(cpu for _, cpu in rest))
             found[step] = [*tools[:MAX_TOOLS], more]
     return found
+
+
+def _rounded(value: float) -> float:
+    """To six significant digits: what costs little is still a figure."""
+    return float(f"{value:.6g}")
 
 
 def _name(step: str | None) -> str:

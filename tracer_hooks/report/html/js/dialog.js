@@ -37,6 +37,8 @@ function sheet(data, row, page, box, close) {
     ...(page?.ending.length ? [el('h3', {}, 'How it ended'), el('div', { class: 'why' }, ...page.ending.map((line) => el('p', {}, line)))] : []),
     ...(page?.command ? [el('pre', { class: 'command', tabindex: 0, 'aria-label': 'Command' }, page.command)] : []),
     ...(box ? [el('h3', {}, 'Its course'), box] : []),
+    ...(page?.moments.length ? [el('ul', { class: 'known' }, ...page.moments.map(([at, what, said]) =>
+      el('li', {}, el('b', {}, `${duration(at)}: ${what}`), said ? ` (${said})` : '')))] : []),
     ...(page?.attempts.length > 1 ? attemptsOf(page) : []),
     ...(page?.processes.length ? [el('h3', {}, 'Processes'), processTable(page, tasks.wall[row]),
       page.processesLeftOut > 0 ? el('p', { class: 'note' }, `${count(page.processesLeftOut)} more groups of processes are left out here.`) : ''] : []),

@@ -17,7 +17,7 @@ function startTable(data, openTask) {
 
   const heads = columns.map((column) => {
     const button = el('button', { type: 'button', class: 'sort', on: { click: () => sortBy(column) } }, column.title);
-    return el('th', { scope: 'col', class: column.numeric ? 'num' : null }, button);
+    return el('th', { scope: 'col', class: [column.numeric && 'num', column.kind].filter(Boolean).join(' ') || null }, button);
   });
   head.append(el('tr', { 'aria-rowindex': 1 }, ...heads));
   table.setAttribute('aria-colcount', columns.length);
@@ -40,7 +40,7 @@ function startTable(data, openTask) {
       const status = column.value(row) ?? 'unknown';
       return el('td', {}, status === 'succeeded' ? status : el('span', { class: `status s-${/^[a-z]+$/.test(status) ? status : 'unknown'}` }, status));
     }
-    return el('td', { class: column.numeric ? 'num' : 'text name' }, column.show(row));
+    return el('td', { class: [column.numeric ? 'num' : 'text name', column.kind].filter(Boolean).join(' ') }, column.show(row));
   }
 
   function line(place) {

@@ -4,6 +4,7 @@ const STEP = (tasks, row) => wordAt(tasks.step, row);
 
 function columnsOf(data) {
   const { tasks } = data;
+  const minor = (column) => ({ ...column, kind: 'minor' }); // paper has no room for it
   const any = (values) => values.some(known);
   const some = (values) => values.some((value) => value > 0);
   const figure = (id, title, show, key = id) => ({
@@ -14,7 +15,7 @@ function columnsOf(data) {
   const all = [
     { id: 'name', title: 'Task', value: (row) => tasks.name[row] ?? tasks.id[row] },
     text('step', 'Step'),
-    any(tasks.sample.rows) && text('sample', 'Sample'),
+    any(tasks.sample.rows) && minor(text('sample', 'Sample')),
     { id: 'status', title: 'Status', value: (row) => wordAt(tasks.status, row), status: true },
     any(tasks.verdict.rows) && { ...text('verdict', 'Verdict'), show: (row) => wordAt(tasks.verdict, row) ?? UNKNOWN },
     any(tasks.attempt.filter((attempt) => attempt > 1)) && figure('attempt', 'Attempt', count),
@@ -25,11 +26,11 @@ function columnsOf(data) {
     figure('cores', 'Cores', (value, row) => asked(value, tasks.coresAsked[row], (v) => cores(v))),
     figure('memory', 'Memory peak', (value, row) => asked(value, tasks.memoryAsked[row], size)),
     any(tasks.cost) && figure('cost', 'Cost', (value) => money(value, data.tree.unit)),
-    figure('read', 'Read', size),
-    figure('written', 'Written', size),
-    some(tasks.received) && figure('received', 'Received', size),
-    some(tasks.sent) && figure('sent', 'Sent', size),
-    figure('processes', 'Processes', (value, row) => (known(value) && tasks.bound[row] ? `≤ ${count(value)}` : count(value))),
+    minor(figure('read', 'Read', size)),
+    minor(figure('written', 'Written', size)),
+    some(tasks.received) && minor(figure('received', 'Received', size)),
+    some(tasks.sent) && minor(figure('sent', 'Sent', size)),
+    minor(figure('processes', 'Processes', (value, row) => (known(value) && tasks.bound[row] ? `≤ ${count(value)}` : count(value)))),
   ];
   return all.filter(Boolean);
 }
