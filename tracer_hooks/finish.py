@@ -25,12 +25,14 @@ def close_run(run_id: str, store: str | os.PathLike[str] | None = None) -> list[
     """
     # Not at the top: these take 0.3 s to import.
     from tracer_hooks.analysis.glance import glance
+    from tracer_hooks.reading import keep_instance
     from tracer_hooks.report.glance import glance_lines, warning_line
     from tracer_hooks.store import Store
 
     warnings: list[str] = []
     opened = Store(store_path(store), on_warning=warnings.append)
     opened.ingest(run_id)
+    keep_instance(opened, run_id)
     lines = glance_lines(run_id, glance(opened.table("tasks", run_id)))
     lines += map(warning_line, warnings[:_MAX_WARNINGS])
     return [*lines, f"Full report: {report_command(run_id, store)}"]

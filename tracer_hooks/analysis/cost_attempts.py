@@ -67,7 +67,7 @@ def priced_attempts(t: Relations, gpus: bool) -> ir.Table:
     terms = {kind: _combined(a, kind) for kind in ("allocated", "measured", "needed", "used")}
     a = a.mutate(**terms)
     # Nothing of it was measured: not 0 but unknown.
-    known = a.cpu_used.notnull() | a.memory_used.notnull()
+    known = a.allocated.notnull() & (a.cpu_used.notnull() | a.memory_used.notnull())
     return a.mutate(
         unmeasured=a.allocated - ibis.ifelse(known, a.measured, 0.0),
         over_requested=known.ifelse(a.measured - a.needed, ibis.null("float64")),

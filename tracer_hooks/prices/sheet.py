@@ -6,7 +6,7 @@ has no column for begins with `x_`, as it asks. See docs/cost.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -49,7 +49,7 @@ class Price:
     memory_gib: float | None = None
     gpus: float | None = None
     hosts: str | None = None  # a pattern of host names
-    weights: Mapping[str, float] | None = None  # Slurm's TRESBillingWeights
+    weights: Mapping[str, float] | None = field(default=None, hash=False)  # TRESBillingWeights
     max_tres: bool = False
     as_of: dt.date | None = None
     source: str | None = None
