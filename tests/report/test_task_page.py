@@ -14,7 +14,7 @@ from report.conftest import HOSTILE
 from tracer_hooks.analysis.task import TaskReport, summarise_task
 from tracer_hooks.report import task as page
 from tracer_hooks.report.course import sparkline
-from tracer_hooks.report.process_tree import walk
+from tracer_hooks.report.process_tree import branches, most_telling, walk
 
 
 def test_it_says_what_matters(task_report: TaskReport) -> None:
@@ -197,3 +197,86 @@ def test_a_chain_of_ten_thousand_is_walked() -> None:
 
 def test_a_sparkline_leaves_a_gap_where_nothing_is_known() -> None:
     assert sparkline([0.0, 1.0, float("nan"), 8.0], 8.0) == "▁▁ █"
+
+
+def test_guide_lines_lead_to_each_group() -> None:
+    groups = [group(1, None), group(2, 1), group(3, 2), group(4, 2), group(5, 1), group(6, 5)]
+    assert [(guide, row["process_id"]) for guide, row in branches(groups)] == [
+        ("", 1), ("├─ ", 2), ("│  ├─ ", 3), ("│  └─ ", 4), ("└─ ", 5), ("   └─ ", 6),
+    ]  # fmt: skip
+
+
+def test_guide_lines_of_a_deep_chain_stay_on_the_page() -> None:
+    chain = [group(n, n - 1 or None) for n in range(1, 1001)]
+    assert max(len(guide) for guide, _ in branches(chain)) < 50
+
+
+def weighed(process_id: int, parent_id: int | None, cpu_s: float | None, **more: Any) -> Any:
+    return group(process_id, parent_id) | {
+        "cpu_s": cpu_s, "memory_peak_bytes": 0, "signal": None, **more,
+    }  # fmt: skip
+
+
+def test_of_a_big_tree_what_tells_most_is_shown_with_all_above_it() -> None:
+    groups = [
+        weighed(1, None, 0.0), *(weighed(n, 1, 0.1) for n in range(2, 50)), weighed(50, 1, None),
+        weighed(51, 50, 9.0), weighed(52, 1, 0.0, signal=9),
+    ]  # fmt: skip
+    shown, rest = most_telling(groups, 5)
+    ids = [row["process_id"] for row in shown]
+    assert len(ids) == 5
+    assert {1, 50, 51, 52} < set(ids)
+    assert len(shown) + len(rest) == len(groups)
+    assert most_telling(groups, 100) == (groups, [])
+
+
+def test_what_is_left_out_of_the_tree_is_summed_by_tool() -> None:
+    rows = [process(1, None, "bash", lived=10.0)]
+    # Each starts another, so that none is like its siblings and folded with them.
+    for n in range(2, 200, 2):
+        rows += [process(n, 1, "make", cpu_s=0.1), process(n + 1, n, "cc1", cpu_s=0.4)]
+    tables = {"tasks": table("tasks", [task()]), "processes": table("processes", rows)}
+    text = " ".join(page.render(summarise_task(tables, RUN, "t1"), width=120).split())
+    found = re.search(r"and (\d+) more processes with ([\d.]+) s of CPU: (.*?) How", text)
+    assert found
+    shown = len(re.findall(r"[├└]─", text)) + 1
+    assert shown <= page_lines()
+    assert int(found[1]) + shown == len(rows)
+    assert "cc1 ×" in found[3]
+
+
+def page_lines() -> int:
+    from tracer_hooks.report.task_processes import MAX_LINES
+
+    return MAX_LINES
+
+
+def test_lifetimes_stand_beside_the_tree(task_report: TaskReport) -> None:
+    lines = page.render(task_report, color=False, width=100).splitlines()
+    (bash,) = [line for line in lines if line.startswith("  bash ") and "━" in line]
+    (late,) = [line for line in lines if "├─ bwa mem worker" in line or "worker ×4" in line]
+    (grep,) = [line for line in lines if "└─ grep" in line]
+    assert bash.count("━") == 20
+    assert "━" not in late
+    assert 12 <= late.count("┅") <= 15  # ten to fifty seconds of sixty
+    assert grep.index("━") > bash.index("━") + 17
+
+
+def test_moments_have_a_letter_on_the_time_line(task_report: TaskReport) -> None:
+    lines = page.render(task_report, color=False, width=100).splitlines()
+    (strip,) = [line for line in lines if line.strip().startswith("moments")]
+    (cores,) = [line for line in lines if line.strip().startswith("cores") and "max" in line]
+    drawn = len(cores.split("  max")[0]) - 14
+    assert strip.index("a") - 14 == int(31 / 60 * drawn)
+    assert any(line.startswith("  a ") and "throttled" in line for line in lines)
+
+
+def test_every_attempt_of_the_task_is_listed() -> None:
+    rows = [
+        task(**FAILED, failure_cause="oom", signal=9, spool="a"),
+        task(attempt=2, at=20.0, spool="b"),
+    ]
+    report = summarise_task({"tasks": table("tasks", rows)}, RUN, "t1")
+    text = " ".join(page.render(report, width=100).split())
+    assert "1 out of memory, SIGKILL 10.0 s" in text
+    assert "2 (this) succeeded 10.0 s" in text
