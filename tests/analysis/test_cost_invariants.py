@@ -99,7 +99,7 @@ methods = st.sampled_from(sorted(METHODS))
 
 
 @given(tables=a_run(), method=methods)
-@settings(SETTINGS, max_examples=150)
+@settings(SETTINGS, max_examples=100)
 def test_the_cost_of_a_run(tables: dict[str, pa.Table], method: str) -> None:
     found = cost(tables, METHODS[method], "r")
     check_parts(records(found.tasks))
