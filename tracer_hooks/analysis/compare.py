@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -73,7 +73,7 @@ def _sums(seen: pd.DataFrame) -> pd.DataFrame:
         {name: "max" if name == "memory" else _whole_sum for name in MEASURES}
     )
     long = runs.groupby(["side", "step"]).mean().stack().rename("value").reset_index()
-    wide = long.pivot_table(index=["step", "level_2"], columns="side", values="value")
+    wide: pd.DataFrame = long.pivot_table(index=["step", "level_2"], columns="side", values="value")
     wide = wide.reindex(columns=["a", "b"]).reset_index()
     wide.columns = pd.Index(["step", "measure", "a", "b"])
     return wide
@@ -88,11 +88,8 @@ def _ordered(steps: pd.DataFrame) -> pd.DataFrame:
     walls = steps[steps["measure"] == "wall"].set_index("step")["a"]
     order = {name: place for place, name in enumerate(MEASURES)}
     keyed = steps.assign(_wall=-steps["step"].map(walls), _place=steps["measure"].map(order))
-    return (
-        keyed.sort_values(["_wall", "step", "_place"])
-        .drop(columns=["_wall", "_place"])
-        .reset_index(drop=True)
-    )
+    ordered: pd.DataFrame = keyed.sort_values(["_wall", "step", "_place"])
+    return ordered.drop(columns=["_wall", "_place"]).reset_index(drop=True)
 
 
 def _whole(
@@ -116,9 +113,10 @@ def _whole(
         rows.append(
             {"measure": measure, "a": one, "b": other, "ratio": ratio, "low": low, "high": high}
         )
-    whole = pd.DataFrame(rows)
+    whole: pd.DataFrame = pd.DataFrame(rows)
     whole["change"] = changes(whole)
-    return whole[whole["ratio"].notna()].reset_index(drop=True)
+    known: pd.DataFrame = whole[whole["ratio"].notna()].reset_index(drop=True)
+    return known
 
 
 def _error(steps: pd.DataFrame) -> float:
@@ -131,13 +129,14 @@ def _error(steps: pd.DataFrame) -> float:
     return float(np.sqrt(((sizes / sizes.sum() * half) ** 2).sum()))
 
 
-def _number(value: object) -> float:
-    return float(value) if isinstance(value, (int, float)) else float("nan")
+def _number(value: Any) -> float:
+    return float("nan") if value is None else float(value)
 
 
 def _alone(seen: pd.DataFrame, side: str, common: set[str]) -> pd.DataFrame:
     own = seen[(seen["side"] == side) & (seen["place"] == 0) & ~seen["step"].isin(common)]
-    return own.groupby("step").agg(count=("name", "size"), wall=("wall", "sum")).reset_index()
+    alone: pd.DataFrame = own.groupby("step").agg(count=("name", "size"), wall=("wall", "sum"))
+    return alone.reset_index()
 
 
 def _unmatched(seen: pd.DataFrame) -> dict[str, int]:
@@ -154,8 +153,8 @@ def _differing(seen: pd.DataFrame, keys: list[str], column: str) -> pd.DataFrame
         side: newest[newest["side"] == side].groupby(keys)[column].agg(_together).rename(side)
         for side in "ab"
     }
-    both = pd.concat(sides.values(), axis=1, join="inner").reset_index()
-    return both[both["a"] != both["b"]].reset_index(drop=True)
+    both: pd.DataFrame = pd.concat(sides.values(), axis=1, join="inner").reset_index()
+    return _where_different(both)
 
 
 def _together(values: pd.Series[str]) -> str:
@@ -167,8 +166,14 @@ def _step_labels(a: RunReport, b: RunReport) -> pd.DataFrame:
     for side, report in (("a", a), ("b", b)):
         verdicts = getattr(report, "verdicts", None)
         if verdicts is None:
-            return pd.DataFrame({"step": [], "a": [], "b": []})
+            none: pd.DataFrame = pd.DataFrame({"step": [], "a": [], "b": []})
+            return none
         labels = verdicts.steps.set_index(verdicts.steps["step"].fillna("(none)"))["label"]
         frames.append(labels.astype("object").rename(side))
-    both = pd.concat(frames, axis=1, join="inner").rename_axis("step").reset_index()
-    return both[both["a"] != both["b"]].reset_index(drop=True)
+    both: pd.DataFrame = pd.concat(frames, axis=1, join="inner")
+    return _where_different(both.rename_axis("step").reset_index())
+
+
+def _where_different(both: pd.DataFrame) -> pd.DataFrame:
+    different: pd.DataFrame = both[both["a"] != both["b"]].reset_index(drop=True)
+    return different

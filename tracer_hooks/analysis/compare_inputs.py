@@ -31,12 +31,13 @@ def observations(sides: dict[str, Sequence[RunReport]]) -> pd.DataFrame:
         for side, reports in sides.items()
         for place, report in enumerate(reports)
     ]
-    return pd.concat(frames, ignore_index=True)
+    together: pd.DataFrame = pd.concat(frames, ignore_index=True)
+    return together
 
 
 def _of_run(report: RunReport) -> pd.DataFrame:
     tasks = report.by_task
-    rows = pd.DataFrame(
+    rows: pd.DataFrame = pd.DataFrame(
         {
             "task_id": tasks["task_id"].astype("object"),
             "step": tasks["step"].fillna(NO_STEP).astype("object"),
@@ -56,17 +57,20 @@ def _summed(report: RunReport, ids: pd.Series[str]) -> pd.Series[float]:
     """What each task cost; nan where any of its attempts has no price."""
     costs = getattr(report, "cost", None)
     if costs is None or costs.tasks.empty:
-        return pd.Series(float("nan"), index=ids.index)
+        unknown: pd.Series[float] = pd.Series(float("nan"), index=ids.index)
+        return unknown
     allocated = costs.tasks.groupby("task_id")["allocated"]
-    return ids.map(allocated.sum(min_count=1).where(allocated.count() == allocated.size())).astype(
-        "float64"
-    )
+    whole = allocated.sum(min_count=1).where(allocated.count() == allocated.size())
+    known: pd.Series[float] = ids.map(whole).astype("float64")
+    return known
 
 
 def _labels(report: RunReport, ids: pd.Series[str]) -> pd.Series[str]:
     """The label of each task's last attempt."""
     verdicts = getattr(report, "verdicts", None)
     if verdicts is None or verdicts.tasks.empty:
-        return pd.Series(None, index=ids.index, dtype="object")
+        none: pd.Series[str] = pd.Series(None, index=ids.index, dtype="object")
+        return none
     last = verdicts.tasks.sort_values("attempt").groupby("task_id")["label"].last()
-    return ids.map(last).astype("object")
+    labels: pd.Series[str] = ids.map(last).astype("object")
+    return labels

@@ -3,10 +3,10 @@
 The model is the usual one for ratios: the logarithm of a figure is what the task is, plus what the
 side is, plus noise (a two-way analysis of variance without interaction, by step and measure). The
 change is the geometric mean of the tasks' ratios; tasks that were repeated on a side, and the
-differences between the ratios of different tasks, both say how large the noise is. The interval is
-Student's t at 95 %. With fewer than OWN degrees of freedom a step's own noise is hardly known:
-then that of all steps together is taken. Where nothing was repeated and no step has two tasks, there
-is no interval at all. Swapping the sides turns every ratio and interval upside down.
+differences between the ratios of different tasks, both say how large the noise is. The interval
+is Student's t at 95 %. With fewer than OWN degrees of freedom a step's own noise is hardly known:
+then that of all steps together is taken. Where nothing was repeated and no step has two tasks,
+there is no interval at all. Swapping the sides turns every ratio and interval upside down.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ _KEYS = [*IDENTITY, "measure"]
 def ratios(observed: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Steps and tasks that both sides have, one row per measure.
 
-    Both have `measure`, `a`, `b` (tasks: the geometric means of repeats; steps: see `steps`), `ratio`
-    (b to a), `low`, `high` (nan: no interval), `noise` (own, pooled, none) and `change` (same, noise,
-    changed, unknown); steps have `pairs`, tasks their identity.
+    Both have `measure`, `ratio` (b to a), `low`, `high` (nan: no interval), `noise` (own, pooled,
+    none) and `change` (same, noise, changed, unknown); steps have `pairs`, tasks their identity and
+    `a`, `b`: the geometric means of repeats.
     """
     cells = _pairs(ibis.memtable(observed[["side", *IDENTITY, *MEASURES]]))
     pairs = cells.to_pandas()
@@ -90,7 +90,10 @@ def _no_steps() -> pd.DataFrame:
     numbers = {
         n: pd.Series(dtype="float64") for n in ("pairs", "shift", "weight", "squares", "degrees")
     }
-    return pd.DataFrame({n: pd.Series(dtype="object") for n in ("step", "measure")} | numbers)
+    empty: pd.DataFrame = pd.DataFrame(
+        {n: pd.Series(dtype="object") for n in ("step", "measure")} | numbers
+    )
+    return empty
 
 
 def _with_noise(steps: pd.DataFrame) -> pd.DataFrame:
@@ -101,11 +104,12 @@ def _with_noise(steps: pd.DataFrame) -> pd.DataFrame:
     squares = steps["squares"].where(own, whole["squares"])
     degrees = steps["degrees"].where(own, whole["degrees"])
     known = degrees > 0
-    return steps.assign(
+    named: pd.DataFrame = steps.assign(
         sigma=np.sqrt((squares / degrees.where(known)).astype("float64")),
         factor=t_quantile((1 + CONFIDENCE) / 2, degrees.to_numpy(dtype="float64")),
         noise=np.where(known, np.where(own, "own", "pooled"), "none"),
     )
+    return named
 
 
 def _interval(rows: pd.DataFrame, shift: pd.Series[float], error: pd.Series[float]) -> None:

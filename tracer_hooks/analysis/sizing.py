@@ -1,8 +1,8 @@
 """Right-sizing: per step, the requests that would have been enough for what was observed.
 
 Memory: the largest peak × (1 + margin), or, where the peak follows the size of the input, a line
-in it (`sizing_fit`). Time: the longest wall time × (1 + its margin). CPUs: the cores that the busiest
-task kept busy. An attempt that failed says what it took until then, and one that was killed for
+in it (`sizing_fit`). Time: the longest wall time × (1 + its margin). CPUs: the cores that the
+busiest task kept busy. An attempt that failed says what it took until then, and one that was killed for
 its memory or time that its request was not enough: nothing below either is recommended.
 """
 
@@ -51,8 +51,8 @@ class Sizing:
     `memory_bytes` and `time_s` what is recommended (null: left as it is), and as `cpus_requested`,
     `memory_requested_bytes`, `time_requested_s` the largest request; what was seen: `cores_max`,
     `memory_peak_bytes`, `wall_max_s`; the columns of `sizing_fit.line`, `fitted`
-    (whether its line is used) and the line with its margin: `fit_base_bytes` + `fit_per_byte` × input,
-    and no less than `fit_least_bytes`; `exceeded_count`: attempts
+    (whether its line is used) and the line with its margin: `fit_base_bytes` + `fit_per_byte`
+    × input, and no less than `fit_least_bytes`; `exceeded_count`: attempts
     that would have exceeded the memory or the time, `next_share`: the chance that the next task's
     peak exceeds the largest that the request was made from, before the margin (k + 1 of n + 1,
     whatever the distribution, if tasks are alike); `saved_core_h`, `saved_gib_h`: requested less

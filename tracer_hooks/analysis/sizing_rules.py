@@ -17,7 +17,7 @@ RULES: dict[str, Threshold] = {
     ),
     "observations": Threshold(
         3, "tasks that succeeded",
-        "The next one exceeds the largest of n with a chance of 1 in n + 1: from two, one in three.",
+        "The next one exceeds the largest of n with a chance of 1 in n + 1: of two, 1 in 3.",
     ),
     "busy_share": Threshold(
         0.95, "share of wall time",
@@ -33,7 +33,7 @@ RULES: dict[str, Threshold] = {
     ),
     "time_least_s": Threshold(300, "seconds", "Containers start and files are staged meanwhile."),
     "fit_observations": Threshold(
-        6, "tasks", "Two points make any line; with four to spare chance rarely makes a straight one."
+        6, "tasks", "Two points make any line; with four to spare chance rarely does."
     ),
     "fit_r2": Threshold(
         0.8, "share of the variance", "Below it most of the saving is lost to the residuals."

@@ -108,7 +108,8 @@ def saving(row: dict[str, Any], sizing: Sizing) -> str | None:
 
 def risk(row: dict[str, Any]) -> str:
     """`0 of 12 attempts would have exceeded it`."""
-    return f"{row['exceeded_count']} of {plural(row['attempt_count'], 'attempt')} would have exceeded it"
+    attempts = plural(row["attempt_count"], "attempt")
+    return f"{row['exceeded_count']} of {attempts} would have exceeded it"
 
 
 def _saves(value: float) -> str:

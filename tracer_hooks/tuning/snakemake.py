@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 def render(sizing: Sizing) -> str:
     """The text of a profile's `config.yaml`: `snakemake --workflow-profile FOLDER`."""
     lines = [f"# {line}" for line in header(sizing, "Requests")]
-    rules, others = [], []
+    rules: list[Request] = []
+    others: list[Request] = []
     for request in requests(sizing):
         (rules if request.step.isidentifier() else others).append(request)
     if others:

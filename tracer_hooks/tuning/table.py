@@ -49,8 +49,8 @@ def render(sizing: Sizing, *, color: bool, width: int) -> str:
     page.table(columns, [_cells(row) for row in rows])
     page.blank()
     page.paragraph(
-        "Requested → recommended. exceeded: attempts that would have exceeded the memory or the time;"
-        " next: the chance that the next task's peak is above the largest seen, before the margin."
+        "Requested → recommended. exceeded: attempts that would have exceeded the memory or the"
+        " time; next: the chance that the next task's peak is above the largest seen, before the margin."
     )
     for request in requests(sizing):
         if request.line is not None or request.retry:
@@ -79,13 +79,14 @@ def _rounded(value: Any) -> Any:
 def _cells(row: dict[str, Any]) -> list[str]:
     alone = row["left_alone"] is not None
     memory = size(row["memory_bytes"]) + ("*" if row["fitted"] and not alone else "")
+    exceeded = f"{count(row['exceeded_count'])} of {count(row['attempt_count'])}"
     return [
         step_name(row["step"]), count(row["observation_count"]),
         _change(asked(cores(row["cpus_requested"])), count(row["cpus"]), alone),
         _change(asked(size(row["memory_requested_bytes"])), memory, alone),
         _change(asked(duration(row["time_requested_s"])), duration(row["time_s"]), alone),
         number(row["saved_cost"]), number(row["saved_core_h"]), number(row["saved_gib_h"]),
-        "left alone" if alone else f"{count(row['exceeded_count'])} of {count(row['attempt_count'])}",
+        "left alone" if alone else exceeded,
         percent(row["next_share"]),
     ]  # fmt: skip
 

@@ -11,7 +11,6 @@ from tracer_hooks.report.text import clean, fit
 from tracer_hooks.report.units import UNKNOWN, count, cpu_time, duration, number, plural, size
 
 if TYPE_CHECKING:
-
     from tracer_hooks.analysis.compare import Comparison
     from tracer_hooks.analysis.compare_limits import Excess
 
@@ -103,7 +102,7 @@ def sides(comparison: Comparison) -> list[str]:
 
 METHOD = (
     "Change: the geometric mean of B to A over the tasks that both have; A and B: sums (memory: the"
-    " largest). The interval is Student's t of the logarithms; where it holds no change the change is"
+    " largest). The interval is Student's t of the logarithms; where it holds 0 % the change is"
     " within noise. Noise unknown: no task was repeated and no step has two."
 )
 
