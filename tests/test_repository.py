@@ -84,6 +84,8 @@ def test_data_flows_one_way() -> None:
         (PACKAGE / "supervisor", (store, analysis, report, cli)),
         (PACKAGE / "store", (analysis, report, cli)),
         (PACKAGE / "analysis", (supervisor, report, cli, "tracer_hooks.reading")),
+        # An export takes what the analysis hands it, and knows nothing of how reports read.
+        (PACKAGE / "export", (supervisor, store, report, cli)),
         # No report opens a spool.
         (PACKAGE / "report", (supervisor, f"{store}.spool", f"{store}.layout", cli)),
     ]
