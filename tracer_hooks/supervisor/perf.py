@@ -12,6 +12,7 @@ from _struct import unpack_from
 from tracer_hooks.supervisor.perf_open import PerfEvents
 from tracer_hooks.supervisor.perf_switches import Switches
 from tracer_hooks.supervisor.process import Image
+from tracer_hooks.supervisor.processors import Processors, why_blind
 from tracer_hooks.supervisor.sources import Source
 
 TYPE_CHECKING = False
@@ -59,7 +60,7 @@ class PerfSource(Source):
 
     @property
     def counts_processes(self) -> bool:  # type: ignore[override]
-        return not self.lost
+        return not self.lost and not self._blind
 
     def __init__(self, events: PerfEvents, observer: "Observer") -> None:
         self._events = events
@@ -76,6 +77,8 @@ class PerfSource(Source):
         self._left_before = {}  # type: dict[int, float]
         self._left_since = observer.started
         self._next = 0.0
+        self._processors = Processors()
+        self._blind = False  # for a while, on some processor
         self._drained = observer.started
         self.lost = 0
 
@@ -93,6 +96,12 @@ class PerfSource(Source):
         horizon = int(now * 1e9)
         gap_s = max(1e-3, now - self._drained)
         self._drained = now
+        added = self._processors.added()
+        if added:
+            self._blind = True
+            threads = [tid for process in self._tree.live.values() for tid in process.threads]
+            self._events.add(added, threads)
+            self._observer.degraded("processes", why_blind(added))
         fullest = self._switches.drain(gap_s)
         for ring in self._events.lifecycle:
             data = ring.take()
@@ -121,7 +130,7 @@ class PerfSource(Source):
     def columns(self, now: float) -> "dict[str, object]":
         self._share_out()
         columns = {"events_lost": self.lost}  # type: dict[str, object]
-        if not self.lost:
+        if self.counts_processes:
             columns["process_count_source"] = "perf"
         return columns
 

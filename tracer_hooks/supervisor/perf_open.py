@@ -142,6 +142,17 @@ class PerfEvents:
                     posix.close(fd)
                     raise OSError from None
 
+    def add(self, cpus: "list[int]", threads: "list[int]") -> None:
+        """Watch running threads on processors that have come since, as far as that goes."""
+        pages = self.lifecycle[0].size // _PAGE
+        self._cpus, self._threads = cpus, threads
+        try:
+            self._open(self.lifecycle, _LIFECYCLE, pages)
+            if self.switches:
+                self._open(self.switches, _SWITCHES, self.switches[0].size // _PAGE)
+        except (OSError, Refused):
+            pass  # it has been said that something is missed
+
     def quiet(self) -> bool:
         """Whether there is nothing but the few records of a command that forked nothing."""
         return sum([ring.waiting() for ring in self.lifecycle]) < 256

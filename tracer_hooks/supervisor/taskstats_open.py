@@ -104,16 +104,14 @@ class ExitMessages:
         self._socket.setblocking(False)
 
     def _listen(self) -> None:
-        family = netlink.family_id(self._socket, b"TASKSTATS")
+        family = self._family = netlink.family_id(self._socket, b"TASKSTATS")
         if family is None:
             raise Refused("this kernel was built without taskstats (CONFIG_TASKSTATS)")
         try:
             self._socket.setsockopt(_socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER_BYTES)
         except OSError:
             self._socket.setsockopt(_socket.SOL_SOCKET, _SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
-        mask = _ranges(sorted(posix.sched_getaffinity(0))).encode() + b"\0"
-        flags = netlink.REQUEST | netlink.ACK
-        self._socket.send(netlink.generic(family, _GET, netlink.attribute(_REGISTER, mask), flags))
+        self._register(family, sorted(posix.sched_getaffinity(0)), netlink.REQUEST | netlink.ACK)
         errno = None
         while errno is None:  # a record may come before the answer
             errno = netlink.errno_of(self._socket.recv(_MESSAGE_BYTES))
@@ -123,6 +121,18 @@ class ExitMessages:
             raise Refused("taskstats serves only the host's own user and pid namespaces")
         if errno:
             raise Refused("taskstats: errno %d" % errno)
+
+    def add(self, cpus: "list[int]") -> None:
+        """Listen to these processors too, which have come since."""
+        try:
+            if self._family is not None:
+                self._register(self._family, cpus, netlink.REQUEST)
+        except OSError:
+            pass  # it has been said that something is missed
+
+    def _register(self, family: int, cpus: "list[int]", flags: int) -> None:
+        mask = _ranges(cpus).encode() + b"\0"
+        self._socket.send(netlink.generic(family, _GET, netlink.attribute(_REGISTER, mask), flags))
 
     def _learn(self, messages: "list[bytes]") -> None:
         for data in messages:
