@@ -101,7 +101,8 @@ def test_memory_that_follows_the_input_gets_a_line() -> None:
 
 def test_saving_in_hours_and_in_money() -> None:
     rows = some(4, waits=None, wall_s=3600.0, cpu_s=3600.0, cpus_requested=4.0,
-                memory_mean_bytes=GIB, memory_requested_bytes=10 * GIB, memory_peak_bytes=4 * GIB)  # fmt: skip
+                memory_mean_bytes=GIB, memory_requested_bytes=10 * GIB,
+                memory_peak_bytes=4 * GIB)  # fmt: skip
     sheet = parse_sheet(
         [
             {"PricingUnit": "vCPU-Hours", "ListUnitPrice": "0.1", "BillingCurrency": "EUR"},

@@ -2,8 +2,8 @@
 
 Memory: the largest peak × (1 + margin), or, where the peak follows the size of the input, a line
 in it (`sizing_fit`). Time: the longest wall time × (1 + its margin). CPUs: the cores that the
-busiest task kept busy. An attempt that failed says what it took until then, and one that was killed for
-its memory or time that its request was not enough: nothing below either is recommended.
+busiest task kept busy. An attempt that failed says what it took until then, and one that was
+killed for its memory or time that its request was not enough: nothing below either is recommended.
 """
 
 from __future__ import annotations

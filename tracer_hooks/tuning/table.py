@@ -50,7 +50,8 @@ def render(sizing: Sizing, *, color: bool, width: int) -> str:
     page.blank()
     page.paragraph(
         "Requested → recommended. exceeded: attempts that would have exceeded the memory or the"
-        " time; next: the chance that the next task's peak is above the largest seen, before the margin."
+        " time; next: the chance that the next task's peak is above the largest seen, before the"
+        " margin."
     )
     for request in requests(sizing):
         if request.line is not None or request.retry:
