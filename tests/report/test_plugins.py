@@ -90,7 +90,7 @@ def test_an_installed_plugin_adds_a_format(site: Path) -> None:
         "    return {'steps-csv': Csv()}\n",
     )
     formats = plugins.renderers(plugins.create())
-    assert set(formats) == {"text", "json", "markdown", "steps-csv"}
+    assert set(formats) == {"text", "json", "markdown", "html", "steps-csv"}
     assert formats["steps-csv"].render(None, color=False, width=7) == "7 False"  # type: ignore[arg-type]
 
 
