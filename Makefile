@@ -2,6 +2,7 @@
 # make test    everything (engines too); make test-quick: without the engines
 # make lint    ruff, formatting, types
 # make bench   what watching costs, measured here
+# make screenshots   the pictures in docs/images, of the demo's last run
 # Each target sets up what it needs in .venv, once. Only make and Python 3.10 or later must be there.
 #
 # Names in a makefile cannot hold spaces. All names here are relative, so the repository may be in
@@ -27,7 +28,7 @@ DEMO_JOBS ?= $(shell nproc)
 DEMO_CORES ?= $(shell echo $$(( $$(nproc) > 4 ? $$(nproc) : 4 )))
 PYTEST_ARGS ?= -n auto
 
-.PHONY: help setup demo test test-new test-old-snakemake test-quick lint format bench clean distclean
+.PHONY: help setup demo screenshots test test-new test-old-snakemake test-quick lint format bench clean distclean
 help:
 	@sed -n 's/^# \(make [a-z]* \{2,\}.*\)/\1/p' Makefile
 
@@ -53,6 +54,8 @@ demo: $(STAMPS)/installed
 		--cores $(DEMO_CORES) --jobs $(DEMO_JOBS) --quiet rules host
 	@echo && cat $(DEMO_DIR)/results/summary.md && echo
 	@$(BIN)/tracer-hooks report latest
+	@$(BIN)/tracer-hooks report latest --format html --output $(DEMO_DIR)/report.html
+	@printf '\nThe same for a browser: %s\n' "$$PWD/$(DEMO_DIR)/report.html"
 
 $(OLD_VENV)/stamps/installed: $(STAMPS)/venv pyproject.toml
 	@echo "Installing Snakemake $(OLD_SNAKEMAKE) into $(OLD_VENV) (once) ..."
@@ -92,6 +95,9 @@ bench: $(STAMPS)/installed
 		echo "== $$name"; \
 		$(BIN)/python "$$script" --json ".cache/benchmarks/$$name.json"; \
 	done
+
+screenshots: $(STAMPS)/installed
+	@$(BIN)/python docs/make_screenshots.py
 
 clean:
 	rm -rf .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

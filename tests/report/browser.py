@@ -61,5 +61,7 @@ def seen_through(page: Page) -> None:
     """Scroll through the page, so that every chart is drawn."""
     for top in range(0, int(page.evaluate(SCROLLED)), 600):
         page.evaluate("top => scrollTo({top, behavior: 'instant'})", top)
-        page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done, 30)))")
+        page.evaluate(
+            "() => new Promise(done => requestAnimationFrame(() => setTimeout(done, 30)))"
+        )
     page.evaluate("scrollTo({top: 0, behavior: 'instant'})")

@@ -12,8 +12,8 @@ function processTable(page, wall) {
     const ended = signal ? `signal ${signal}` : exit ? `exit ${exit}` : '';
     return el('tr', {},
       el('th', { scope: 'row' }, indent, el('span', { class: 'vh' }, `level ${depth + 1}: `),
-        el('span', { class: 'name' }, tool), many > 1 ? ` ×${count(many)}` : '',
-        worker ? el('span', { class: 'worker' }, ' worker') : null, ended ? el('span', { class: 'exit' }, ` ${ended}`) : null),
+        el('span', { class: 'name' }, tool),
+        worker ? el('span', { class: 'worker' }, ' worker') : null, many > 1 ? ` ×${count(many)}` : '', ended ? el('span', { class: 'exit' }, ` ${ended}`) : null),
       el('td', { class: 'life' }, svgBar([['f-tool', start, length]])),
       el('td', { class: 'num' }, known(began) ? duration(Math.max(0, began)) : UNKNOWN),
       el('td', { class: 'num' }, duration(lived)),
