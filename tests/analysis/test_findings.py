@@ -246,6 +246,16 @@ def test_every_threshold_is_used_and_has_a_reason() -> None:
         assert limit.unit
 
 
+def test_who_reads_pages_again_for_want_of_memory_is_not_told_to_sync_less() -> None:
+    waits = {"waits": (3.0, 0.0, 7.0, 0.0, 0.0), "cpu_s": 3.0, "major_faults": 50_000}
+    limit = {"task_id": "t1", "attempt": 1, "at": START, "kind": "limit", "spool": "t1.1.x",
+             "detail": '{"memory_bytes": 838860800}'}  # fmt: skip
+    for events, told in (([], True), ([limit], False)):
+        rows = {"tasks": table("tasks", [quiet(**waits)]), "events": table("events", events)}
+        kinds = [finding.kind for finding in summarise(rows, RUN).findings]
+        assert ("blocked_on_disk" in kinds) is told
+
+
 def test_what_waited_and_then_failed_is_no_idle_step() -> None:
     waited = {"waits": (0.1, 0.0, 0.0, 0.0, 9.9), "cpu_s": 0.1}
     assert "idle" in found(quiet(**waited))

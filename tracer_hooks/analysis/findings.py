@@ -44,8 +44,18 @@ class Measured:
 _LAST = ("memory_unused", "cpu_unattributed", "host_against_tasks")
 
 
-def findings(measured: Measured) -> tuple[Finding, ...]:
-    """All findings: failures, then by weight; equal weights in the order of kind and step."""
+# What a verdict explains otherwise: whoever reads pages again for want of memory has no slow disk.
+_EXPLAINED = {"memory_bound": ("blocked_on_disk",)}
+
+
+def findings(
+    measured: Measured, verdicts: Mapping[str | None, str] | None = None
+) -> tuple[Finding, ...]:
+    """All findings: failures, then by weight; equal weights in the order of kind and step.
+
+    `verdicts`: labels of steps; what they explain otherwise is not said.
+    """
+    labels = verdicts or {}
     found = [finding for rule in RULES for finding in rule(measured)]
     least = threshold("finding_weight")
     # A shell that starts helpers looks idle while helpers that no reading saw wait: one habit.
@@ -53,7 +63,9 @@ def findings(measured: Measured) -> tuple[Finding, ...]:
     kept = (
         finding
         for finding in found
-        if finding.weight >= least and not (finding.kind == "idle" and finding.step in storms)
+        if finding.weight >= least
+        and not (finding.kind == "idle" and finding.step in storms)
+        and finding.kind not in _EXPLAINED.get(labels.get(finding.step, ""), ())
     )
     return tuple(sorted(kept, key=lambda f: (f.kind in _LAST, -f.weight, f.kind, f.step or "")))
 
@@ -109,6 +121,9 @@ def _waiting(part: str, kind: str) -> Callable[[Measured], Iterator[Finding]]:
                     **_pick(row, "runnable_share"),
                     f"{part}_share_when_free": share,
                 }
+                if part == "network":
+                    moved = _both(row["network_rx_bytes"], row["network_tx_bytes"])
+                    evidence["network_bytes_per_s"] = _ratio(moved, seconds)
                 yield Finding(kind, row["step"], weight, evidence)
 
     return rule
@@ -248,6 +263,10 @@ def _cores_when_free(row: Row) -> float | None:
     used: float | None = row["cores_mean"]
     waited: float | None = row["runnable_share"]
     return used if used is None or waited is None or waited >= 1 else used / (1 - waited)
+
+
+def _both(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else one + other
 
 
 def _pick(row: Row, *names: str) -> dict[str, Any]:

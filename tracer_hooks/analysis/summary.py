@@ -35,8 +35,8 @@ class RunReport:
     `run`: who and when (the columns of `runs`, completed from the tasks where the engine said
     nothing); `totals` and `coverage`: plain dicts; `tasks`: one row per attempt; `by_task`: one
     row per task; `hosts`: what the whole hosts did meanwhile; `verdicts`: what held each back;
-    `dashboard`: what the hosts showed beside what the tasks did; `detail`: what `with_detail` added;
-    `failures`: see `analysis.failures`, None where no attempt went wrong; `cost`: see
+    `dashboard`: what the hosts showed beside what the tasks did; `detail`: what `with_detail`
+    added; `failures`: see `analysis.failures`, None where no attempt went wrong; `cost`: see
     `analysis.cost`, None where nobody asked.
     """
 
@@ -67,6 +67,8 @@ def summarise(
     t = relations(tables, run_id)
     steps = usage.by_step(t)
     measured = measure(t, steps)
+    judged = verdicts(t)
+    labels = {row["step"]: row["label"] for row in records(judged.steps[["step", "label"]])}
     return RunReport(
         run=run_facts(t, run_id, measured.totals),
         totals=measured.totals,
@@ -74,10 +76,10 @@ def summarise(
         by_task=usage.by_task(t),
         steps=steps,
         tools=usage.by_tool(t),
-        findings=findings(measured),
+        findings=findings(measured, labels),
         coverage=measured.coverage,
         hosts=measured.hosts,
-        verdicts=verdicts(t),
+        verdicts=judged,
         dashboard=dashboard(t, of_run=measured.totals),
         failures=failures(t) if measured.failures else None,
         cost=cost(t, pricing, run_id, assumptions) if pricing else None,

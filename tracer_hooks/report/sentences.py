@@ -173,6 +173,13 @@ def _look_at_tasks(e: Evidence) -> str:
     return "What tasks waited for, not the host's load, says what to speed up."
 
 
+def _less_network(e: Evidence) -> str:
+    moved = e["network_bytes_per_s"]
+    if moved is not None and moved < threshold("network_bytes_per_s"):
+        return "It waits for answers, not for bytes: ask for many at once, or outside of a task."
+    return "Fetch once and keep a copy near, or fetch several at once."
+
+
 def _fixed(said: str) -> Callable[[Evidence], str]:
     return lambda _: said
 
@@ -201,7 +208,7 @@ ADVICE: dict[str, Callable[[Evidence], str]] = {
     "out_of_memory": _fixed("Ask for more memory where the events of `tracer-hooks show` say so."),
     "cores_unused": _fewer_cores,
     "blocked_on_disk": _fixed("Sync less often, write larger pieces, or use a disk of the node."),
-    "waited_for_network": _fixed("Fetch once and keep a copy near, or fetch several at once."),
+    "waited_for_network": _less_network,
     "idle": _fixed("Find what it waits for; until then its cores could serve other tasks."),
     "waited_for_core": _less_at_once,
     "short_helpers": _fixed("Do the loop in one program."),
