@@ -11,6 +11,7 @@ from workloads import Workload
 
 IO_BOUND = ("disk_bound", "network_bound")
 DISTURBED_CORES = 0.3
+_NEED_CORES = ("cpu_bound", "cpu_underused", "uncertain")
 _PARTS = ("cpu", "runnable", "disk", "network", "idle")
 
 
@@ -31,8 +32,18 @@ class Outcome:
 
     @property
     def disturbed(self) -> bool:
-        """Whether others took so much of the host that the task was not what its label says."""
-        return self.workload.alone and (self.others or 0.0) > DISTURBED_CORES
+        """Whether others took so much of the host that the task was not what its label says: who
+        competes for cores is contended."""
+        return self.workload.label in _NEED_CORES and (self.others or 0.0) > DISTURBED_CORES
+
+    @property
+    def good(self) -> bool | None:
+        """Whether it was called what it is; None if that cannot be said."""
+        if self.error:
+            return False
+        if self.task is None or self.disturbed:
+            return None
+        return self.called == self.workload.label
 
     def line(self) -> str:
         """The outcome in a line."""
@@ -40,7 +51,7 @@ class Outcome:
         if self.task is None:
             return f"{'BAD ' if self.error else 'skip'}  {name:<36} {self.error or self.skipped}"
         verdict = self.task["verdict"] or {"confidence": 0.0}
-        good = "ok  " if self.called == self.workload.label else "BAD "
+        good = {True: "ok  ", False: "BAD ", None: "busy"}[self.good]
         wall = self.task["wall_s"] or 0.0
         shares = " ".join(
             f"{part} {100 * (self.task[f'wall_{part}_s'] or 0.0) / wall:3.0f}" for part in _PARTS
@@ -63,7 +74,7 @@ class Outcome:
 
 def show(outcomes: Sequence[Outcome]) -> None:
     """Print the confusion matrix: a row for each true label, a column for each given one."""
-    ran = [outcome for outcome in outcomes if outcome.task]
+    ran = [outcome for outcome in outcomes if outcome.task and not outcome.disturbed]
     pairs = Counter((o.workload.label, o.called or "none") for o in ran)
     labels = sorted({label for pair in pairs for label in pair})
     width = max((len(label) for label in labels), default=0)
@@ -73,8 +84,11 @@ def show(outcomes: Sequence[Outcome]) -> None:
         cells = (f"{pairs[label, called] or '.':>{len(called)}}" for called in labels)
         print(f"{label:<{width}}", *cells, sep="  ")
     right = sum(o.called == o.workload.label for o in ran)
-    controls = [o for o in ran if o.workload.control]
+    # These whatever the noise.
+    controls = [o for o in outcomes if o.task and o.workload.control]
     blamed = sum(o.called in IO_BOUND for o in controls)
+    disturbed = sum(o.disturbed for o in outcomes)
     print(f"\n{right} of {len(ran)} right; {blamed} of {len(controls)} controls called I/O-bound;"
           f" {sum(bool(o.skipped) for o in outcomes)} skipped,"
-          f" {sum(bool(o.error) for o in outcomes)} failed")  # fmt: skip
+          f" {sum(bool(o.error) for o in outcomes)} failed,"
+          f" {disturbed} left out because others kept the host busy")  # fmt: skip

@@ -26,7 +26,6 @@ class Workload:
     options: tuple[str, ...] = ()
     status: int = 0
     control: bool = field(default=False)  # computes: never to be called I/O-bound
-    alone: bool = field(default=True)  # means nothing on a host that others keep busy
 
 
 def plain(*command: str) -> Setting:
@@ -142,7 +141,7 @@ WORKLOADS = (
     Workload("cpu_contended", "six_on_one_core", pinned(6)),
     Workload("cpu_contended", "quota", quota(0.3, *program("busy"))),
     Workload("cpu_contended", "quota_two_processes", quota(0.5, *program("busy_processes", 2))),
-    Workload("cpu_contended", "busy_neighbours", pinned(1, neighbours=3), alone=False),
+    Workload("cpu_contended", "busy_neighbours", pinned(1, neighbours=3)),
     Workload("disk_bound", "small_fsyncs", runs("fsync_small", "FOLDER")),
     Workload("disk_bound", "replaced_files", runs("replace_files", "FOLDER")),
     Workload("disk_bound", "direct_reads", reading("direct_reads", 256 * MIB)),
