@@ -89,7 +89,8 @@ def _ordered(steps: pd.DataFrame) -> pd.DataFrame:
     order = {name: place for place, name in enumerate(MEASURES)}
     keyed = steps.assign(_wall=-steps["step"].map(walls), _place=steps["measure"].map(order))
     ordered: pd.DataFrame = keyed.sort_values(["_wall", "step", "_place"])
-    return ordered.drop(columns=["_wall", "_place"]).reset_index(drop=True)
+    ordered = ordered.drop(columns=["_wall", "_place"]).reset_index(drop=True)
+    return ordered
 
 
 def _whole(
@@ -97,7 +98,9 @@ def _whole(
 ) -> pd.DataFrame:
     """The runs as wholes. Steps vary independently, so the variance of a sum's logarithm is that
     of its steps, each weighted with the square of its share (the delta method)."""
-    sums = seen.groupby(["side", "run"])[["cpu", "cost"]].agg(_whole_sum).groupby("side").mean()
+    sums: Any = (
+        seen.groupby(["side", "run"])[["cpu", "cost"]].agg(_whole_sum).groupby("side").mean()
+    )
     walls = {
         side: float(np.mean([_number(report.run["wall_s"]) for report in reports]))
         for side, reports in (("a", a), ("b", b))
@@ -136,7 +139,8 @@ def _number(value: Any) -> float:
 def _alone(seen: pd.DataFrame, side: str, common: set[str]) -> pd.DataFrame:
     own = seen[(seen["side"] == side) & (seen["place"] == 0) & ~seen["step"].isin(common)]
     alone: pd.DataFrame = own.groupby("step").agg(count=("name", "size"), wall=("wall", "sum"))
-    return alone.reset_index()
+    counted: pd.DataFrame = alone.reset_index()
+    return counted
 
 
 def _unmatched(seen: pd.DataFrame) -> dict[str, int]:
