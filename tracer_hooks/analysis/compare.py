@@ -88,15 +88,15 @@ def _ordered(steps: pd.DataFrame) -> pd.DataFrame:
     walls = steps[steps["measure"] == "wall"].set_index("step")["a"]
     order = {name: place for place, name in enumerate(MEASURES)}
     keyed = steps.assign(_wall=-steps["step"].map(walls), _place=steps["measure"].map(order))
-    ordered: pd.DataFrame = keyed.sort_values(["_wall", "step", "_place"])
-    ordered = ordered.drop(columns=["_wall", "_place"]).reset_index(drop=True)
-    return ordered
+    ordered = keyed.sort_values(["_wall", "step", "_place"])
+    plain: pd.DataFrame = ordered.drop(columns=["_wall", "_place"]).reset_index(drop=True)
+    return plain
 
 
 def _whole(
     a: Sequence[RunReport], b: Sequence[RunReport], seen: pd.DataFrame, steps: pd.DataFrame
 ) -> pd.DataFrame:
-    """The runs as wholes. Steps vary independently, so the variance of a sum's logarithm is that
+    """The runs as wholes. Steps vary on their own, so the variance of a sum's logarithm is that
     of its steps, each weighted with the square of its share (the delta method)."""
     sums: Any = (
         seen.groupby(["side", "run"])[["cpu", "cost"]].agg(_whole_sum).groupby("side").mean()
