@@ -150,6 +150,16 @@ def a_store(folder: Path, host: str, started_at: float) -> Store:
     return Store(folder)
 
 
+@pytest.mark.usefixtures("on_aws")
+def test_a_run_that_went_on_after_the_machine_was_started_anew_learns_nothing(
+    tmp_path: Path,
+) -> None:
+    a_store(tmp_path, HERE, BOOTED - 3600)
+    before = tmp_path / "spool" / "r" / "t.1.x.jsonl"
+    before.rename(before.with_name("before.1.x.jsonl"))
+    assert not recorded.record_instance(a_store(tmp_path, HERE, BOOTED + 60), "r")
+
+
 def instances(store: Store) -> list[dict[str, str]]:
     events = store.events("r")
     said = events[events["kind"] == "instance"]["detail"]

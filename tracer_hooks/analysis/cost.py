@@ -165,7 +165,7 @@ def _hosts(t: Relations, gpus: bool, hosts: bool) -> ir.Table:
 
 def _shown(groups: pd.DataFrame) -> pd.DataFrame:
     """Rows of `_by` with the share that is unpriced instead of its amounts."""
-    shown = groups.drop(columns=["unpriced", "unpriced_s"])
+    shown: pd.DataFrame = groups.drop(columns=["unpriced", "unpriced_s"])
     # Attempts of which no duration is known can't be weighed: they are counted.
     by_time = groups["unpriced_s"].fillna(0.0) / groups["wall_s"].where(groups["wall_s"] > 0)
     by_count = groups["unpriced"].astype("float64") / groups["attempts"].astype("float64")

@@ -69,7 +69,7 @@ def priced_attempts(t: Relations, gpus: bool) -> ir.Table:
     # Nothing of it was measured: not 0 but unknown.
     known = a.allocated.notnull() & (a.cpu_used.notnull() | a.memory_used.notnull())
     return a.mutate(
-        unmeasured=a.allocated - ibis.ifelse(known, a.measured, 0.0),
+        unmeasured=a.allocated - a.measured,
         over_requested=known.ifelse(a.measured - a.needed, ibis.null("float64")),
         headroom=known.ifelse(a.needed - a.used, ibis.null("float64")),
         useful=known.ifelse(a.used, ibis.null("float64")),
