@@ -7,12 +7,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from tracer_hooks.analysis.attempts import attempts
 from tracer_hooks.analysis.course import attempts_course, hosts_course, most_at_once, spans_of
-from tracer_hooks.analysis.tables import Relations, Tables, attempt_key, records, relations
+from tracer_hooks.analysis.tables import (
+    Relations,
+    Tables,
+    attempt_key,
+    loaded,
+    records,
+    relations,
+)
 from tracer_hooks.analysis.task import TaskReport, summarise_task
 
 if TYPE_CHECKING:
@@ -75,7 +80,8 @@ def most_telling(tasks: pd.DataFrame, limit: int) -> pd.DataFrame:
     of_steps = list(held.groupby(tasks["step"], dropna=False, sort=False).idxmax())
     of_steps.sort(key=lambda i: -held[i])
     chosen = list(dict.fromkeys([*bad, *of_steps, *order[:limit]]))[:limit]
-    return tasks.loc[sorted(chosen, key=lambda i: int(tasks.index.get_loc(i)))]
+    rows: pd.DataFrame = tasks[tasks.index.isin(chosen)]
+    return rows
 
 
 def tools_of_steps(tables: Tables) -> pd.DataFrame:
@@ -89,7 +95,10 @@ def tools_of_steps(tables: Tables) -> pd.DataFrame:
     rest["cpu_s"] = rest["cpu_s"] - rest["cpu_s_named"].fillna(0.0)
     rest = rest[rest["cpu_s"] > 0].reindex(columns=named.columns).astype(named.dtypes)
     both = pd.concat([named, rest], ignore_index=True)
-    return both.sort_values("cpu_s", ascending=False, kind="stable", ignore_index=True)
+    ordered: pd.DataFrame = both.sort_values(
+        "cpu_s", ascending=False, kind="stable", ignore_index=True
+    )
+    return ordered
 
 
 def _tools_of_steps(t: Relations) -> ir.Table:
@@ -119,14 +128,12 @@ def _in_full(tables: Tables, run_id: str, chosen: pd.DataFrame) -> tuple[TaskRep
 
 
 def _only_of(tables: Tables, task_ids: list[str]) -> Tables:
-    """The tables with only rows of these tasks, where they are in memory: each task is then looked
-    up among few rows."""
+    """The tables in memory, with only rows of these tasks: each is then looked up among few."""
     if not isinstance(tables, Mapping):
         return tables
-    ids = pa.array(sorted(set(task_ids)), pa.string())
+    ids = sorted(set(task_ids))
     return {
-        name: table.filter(pc.is_in(table["task_id"], value_set=ids))
-        if name in _OF_A_TASK and isinstance(table, pa.Table)
-        else table
+        name: loaded(table, "task_id", ids) if name in _OF_A_TASK else loaded(table)
         for name, table in tables.items()
+        if table is not None
     }

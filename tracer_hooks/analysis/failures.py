@@ -69,7 +69,7 @@ def _failed_attempts(t: Relations) -> ir.Table:
     )
     keys = attempt_key(bad)
     joined = _beside(bad, of_tasks, ["run_id", "task_id"])
-    for facts in (_events(t), _killed(t), _killers(t), _last_reading(t)):
+    for facts in (_events(t), _killed(t), _killers(t), _last_reading(t, bad)):
         joined = _beside(joined, facts, keys)
     joined = joined.mutate(
         last_at=ibis.greatest(
@@ -124,15 +124,21 @@ def _killers(t: Relations) -> ir.Table:
     )
 
 
-def _last_reading(t: Relations) -> ir.Table:
-    r = t["readings"]
-    whole = r.filter(r.process_id.isnull() & r.elapsed_s.notnull())
+def _last_reading(t: Relations, bad: ir.Table) -> ir.Table:
+    whole = _readings_of(t, bad)
     return whole.group_by(attempt_key(whole)).agg(
         last_elapsed_s=whole.elapsed_s.max(),
         last_memory_bytes=whole.memory_bytes.argmax(whole.elapsed_s),
         last_processes=whole.processes.argmax(whole.elapsed_s),
         last_reading_at=whole["at"].max(),
     )
+
+
+def _readings_of(t: Relations, bad: ir.Table) -> ir.Table:
+    """The readings of whole attempts, of these alone: most readings are of what went well."""
+    r = t["readings"]
+    whole = r.filter(r.process_id.isnull() & r.elapsed_s.notnull())
+    return whole.semi_join(bad, [whole[key].identical_to(bad[key]) for key in attempt_key(r)])
 
 
 def _hosts(t: Relations) -> ir.Table:
@@ -228,10 +234,7 @@ def last_readings(tables: Tables) -> pd.DataFrame:
 def _last_readings(t: Relations) -> ir.Table:
     a, r = attempts(t), t["readings"]
     keys = attempt_key(r)
-    bad = a.filter(a.status.isin(BAD)).select(*keys)
-    whole = r.filter(r.process_id.isnull() & r.elapsed_s.notnull())
-    same = [whole[key].identical_to(bad[key]) for key in keys]
-    own = whole.semi_join(bad, same)
+    own = _readings_of(t, a.filter(a.status.isin(BAD)).select(*keys))
     each = ibis.window(group_by=keys, order_by=own.elapsed_s)
     passed = own.elapsed_s - own.elapsed_s.lag().over(each)
     newest = ibis.window(group_by=keys, order_by=own.elapsed_s.desc())

@@ -27,9 +27,11 @@ if TYPE_CHECKING:
 
     Build = Callable[..., ir.Table]
 
-# More rows than any report of a run has. What is derived from them would not fit into memory as
-# a table, so it is computed within each query that needs it; and they are worth more threads.
+# More rows than most runs have. What is derived from them would not fit into memory as a table, so
+# it is computed within each query that needs it.
 MANY_ROWS = 250_000
+# From here on running takes longer than planning, and more threads are worth starting.
+_SOME_ROWS = 20_000
 _MOST_THREADS = 4  # login nodes are shared
 
 
@@ -115,7 +117,7 @@ class Memory:
             if not hasattr(table, "num_rows"):
                 self._files.add(name)
             self._rows[name] = rows = _row_count(table)
-            if rows > MANY_ROWS:
+            if rows > _SOME_ROWS:
                 threads = min(_MOST_THREADS, os.cpu_count() or 1)
                 connection.execute(f"SET threads = {threads}")
             connection.register(name, table)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast, runtime_checkable
 
 import ibis
@@ -167,6 +167,23 @@ def relations(tables: Tables, run_id: str | None = None) -> Relations:
     """The tables, prepared; only rows of one run, if given. `Relations` pass through as they are,
     so that analyses can be chained without preparing twice."""
     return tables if isinstance(tables, Relations) else Relations(tables, run_id)
+
+
+def loaded(table: Any, column: str | None = None, values: Iterable[Any] = ()) -> pa.Table:
+    """A table of any kind in memory; with `column` only rows in which it has one of `values`."""
+    wanted = list(values)
+    if isinstance(table, StoredTable):
+        if column is None:
+            return table.table()
+        try:
+            return table.scan().to_table(filter=pc.field(column).isin(wanted))
+        except (OSError, pa.ArrowException):  # a file was compacted away meanwhile, or is damaged
+            table = table.table()
+    if isinstance(table, pa.Table):
+        if column is None:
+            return table
+        return table.filter(pc.is_in(table[column], value_set=pa.array(wanted, pa.string())))
+    return (table if column is None else table.filter(table[column].isin(wanted))).to_pyarrow()
 
 
 def _frame(arrow: pa.Table) -> pd.DataFrame:

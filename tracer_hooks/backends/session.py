@@ -49,7 +49,9 @@ def _started(engine: str) -> SparkSession:
     # Java and Spark greet at length on stderr; what they say matters only if they don't start.
     with tempfile.TemporaryFile() as heard:
         try:
-            gateway = launch_gateway(conf, popen_kwargs={"stdout": heard, "stderr": heard})
+            gateway = launch_gateway(  # type: ignore[no-untyped-call]
+                conf, popen_kwargs={"stdout": heard, "stderr": heard}
+            )
             return SparkSession(SparkContext(gateway=gateway, conf=conf))
         except Exception as error:  # whatever py4j and Java raise
             heard.seek(0)

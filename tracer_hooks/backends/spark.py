@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tracer_hooks.backends.session import spark_session
 from tracer_hooks.store.schema import TABLES
@@ -30,7 +30,9 @@ class SparkTables:
 
     def all(self) -> dict[str, ir.Table]:
         """All tables by name, with `run_id` first; Spark reads them when they are needed."""
-        connection = _connection(self._session)
+        from tracer_hooks.backends.ibis_spark import connect
+
+        connection = connect(self._session)
         number = next(_serial)
         tables = {}
         for name in TABLES:
@@ -63,29 +65,3 @@ class SparkTables:
         reader = self._session.read.schema(columns).option("__globPaths__", "false")
         read = reader.parquet(*paths)
         return read.select(functions.lit(run_id).alias("run_id"), "*")
-
-
-def _connection(session: SparkSession) -> Any:
-    """The session as an Ibis backend that takes tables and gives answers as Arrow.
-
-    Ibis does both by way of pandas, where a whole number beside a null becomes a float, and where
-    a null among floats becomes NaN.
-    """
-    from ibis.backends.pyspark import Backend
-    from ibis.formats.pyarrow import PyArrowData
-
-    class ArrowBackend(Backend):  # type: ignore[misc]
-        def _register_in_memory_table(self, op: Any) -> None:
-            rows = op.data.to_pyarrow(op.schema)
-            self._session.createDataFrame(rows).createOrReplaceTempView(op.name)
-
-        def to_pyarrow(self, expr: Any, /, **options: Any) -> Any:
-            table = expr.as_table()
-            self._run_pre_execute_hooks(table)
-            answer = self._session.sql(self.compile(table, **options)).toArrow()
-            return expr.__pyarrow_result__(PyArrowData.convert_table(answer, table.schema()))
-
-    Backend.register_options()
-    backend = ArrowBackend()
-    backend.do_connect(session)
-    return backend

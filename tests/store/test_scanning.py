@@ -1,0 +1,109 @@
+"""Tables as datasets: the same rows as when read, and analyses that outlive their files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from tracer_hooks.analysis import memory, usage
+from tracer_hooks.analysis.tables import loaded, relations
+from tracer_hooks.errors import TracerError
+from tracer_hooks.store import TABLES, Store
+
+from . import spools
+
+
+def rows(table: pa.Table) -> list[str]:
+    return sorted(map(str, table.to_pylist()))
+
+
+def filled(path: Path, batches: int = 1) -> Store:
+    """Two runs; of the first as many parts as batches."""
+    for batch in range(batches):
+        for task in range(3):
+            spools.write(path, spools.attempt(f"t{batch}-{task}", "one"))
+        Store(path).ingest()
+    spools.write(path, spools.attempt("t", "the other"))
+    Store(path).ingest()
+    return Store(path, on_warning=spools.ignore)
+
+
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("run_id", ["one", "the other", None])
+def test_a_scan_has_what_a_table_has(name: str, run_id: str | None, tmp_path: Path) -> None:
+    store = filled(tmp_path, 2)
+    spools.write(tmp_path, spools.attempt("pending", "one"))
+    found, expected = store.scan(name, run_id).to_table(), store.table(name, run_id)
+    assert found.schema.names == expected.schema.names
+    assert found.schema.types == expected.schema.types
+    assert rows(found) == rows(expected)
+
+
+def test_an_attempt_in_two_parts_counts_once(tmp_path: Path) -> None:
+    store = filled(tmp_path, 2)
+    parts = sorted((tmp_path / "tasks" / "run_id=one").iterdir())
+    kept = [part.read_bytes() for part in parts]
+    store.compact("one")
+    for part, data in zip(parts, kept, strict=True):
+        part.write_bytes(data)  # as a compaction leaves it that was killed
+    assert len(list(parts[0].parent.iterdir())) == 3
+    assert store.scan("tasks", "one").count_rows() == 6
+    assert usage.totals(relations(store, "one"))["attempt_count"] == 6
+
+
+def test_a_part_that_is_gone_before_it_is_read(tmp_path: Path) -> None:
+    store = filled(tmp_path, 3)
+    t = relations(store, "one")
+    assert usage.totals(t)["attempt_count"] == 9
+    assert t.frame(usage._by_tool)["count"].sum() == 9  # now DuckDB knows the files of `tools`
+    store.compact("one")
+    assert t.record(usage_of_tools)["rows"] == 9
+
+
+def usage_of_tools(t):  # type: ignore[no-untyped-def]
+    """A query of files that were scanned before."""
+    tools = t["tools"]
+    return tools.agg(rows=tools.count(), cpu_s=tools.cpu_s.sum())
+
+
+def test_a_damaged_part_is_passed_over(tmp_path: Path) -> None:
+    filled(tmp_path, 2)
+    warnings: list[str] = []
+    store = Store(tmp_path, on_warning=warnings.append)
+    part = min((tmp_path / "tasks" / "run_id=one").iterdir())
+    data = bytearray(part.read_bytes())
+    data[4 : len(data) // 3] = b"\0" * (len(data) // 3 - 4)  # pages; the footer is whole
+    part.write_bytes(data)
+    assert usage.totals(relations(store, "one"))["attempt_count"] == 3
+    assert len(warnings) == 1
+    assert part.name in warnings[0]
+
+
+def test_what_is_derived_from_many_rows_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = filled(tmp_path, 2)
+    few = usage.by_step(relations(store))
+    monkeypatch.setattr(memory, "MANY_ROWS", 3)
+    monkeypatch.setattr(memory, "_SOME_ROWS", 2)
+    many = usage.by_step(relations(store))
+    assert list(many["attempt_count"]) == [7]
+    pd.testing.assert_frame_equal(many, few)  # but for the last digits of sums
+
+
+def test_rows_of_a_few_tasks(tmp_path: Path) -> None:
+    store = filled(tmp_path)
+    found = loaded(store.stored("tasks", "one"), "task_id", ["t0-1", "t0-2", "none"])
+    assert sorted(found["task_id"].to_pylist()) == ["t0-1", "t0-2"]
+    assert rows(loaded(store.table("tasks", "one"), "task_id", ["t0-1", "t0-2"])) == rows(
+        found.select(store.table("tasks", "one").schema.names)
+    )
+    assert loaded(store.stored("tasks", "one")).num_rows == 3
+
+
+def test_no_such_table(tmp_path: Path) -> None:
+    with pytest.raises(TracerError, match="no table nonsense: there are runs, tasks"):
+        filled(tmp_path).scan("nonsense")
