@@ -58,7 +58,8 @@ def attempts_course(
         if by_step:
             frame.insert(0, "step", step if isinstance(step, str) else None)
         frames.append(frame)
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+    course: pd.DataFrame = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+    return course
 
 
 def hosts_course(tables: Tables, origin: pd.Timestamp, edges: Numbers) -> pd.DataFrame:
@@ -79,10 +80,13 @@ def hosts_course(tables: Tables, origin: pd.Timestamp, edges: Numbers) -> pd.Dat
             counter = np.maximum.accumulate(np.nan_to_num(counter))
             grown[state] = grown[state] + np.diff(np.interp(edges, at, counter))
     if not known.any():
-        return pd.DataFrame(columns=["start_s", "end_s", "busy_share", "iowait_share"])
+        nothing: pd.DataFrame = pd.DataFrame(
+            columns=["start_s", "end_s", "busy_share", "iowait_share"]
+        )
+        return nothing
     whole = sum(grown.values())
     whole = np.where(known & (np.asarray(whole) > 0), whole, np.nan)
-    return pd.DataFrame(
+    course: pd.DataFrame = pd.DataFrame(
         {
             "start_s": edges[:-1],
             "end_s": edges[1:],
@@ -90,6 +94,7 @@ def hosts_course(tables: Tables, origin: pd.Timestamp, edges: Numbers) -> pd.Dat
             "iowait_share": grown["iowait"] / whole,
         }
     )
+    return course
 
 
 def most_at_once(tasks: pd.DataFrame, origin: pd.Timestamp) -> int:

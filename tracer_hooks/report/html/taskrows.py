@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -84,10 +84,11 @@ def _on_critical_path(tasks: pd.DataFrame, report: RunReport) -> pd.Series[Any]:
 
 def _beside(tasks: pd.DataFrame, more: pd.DataFrame | None, wanted: dict[str, str]) -> pd.DataFrame:
     """`tasks` with columns of another frame of attempts; null where that has none."""
-    result = tasks.drop(columns=list(wanted.values()), errors="ignore")
+    result: pd.DataFrame = tasks.drop(columns=list(wanted.values()), errors="ignore")
     if more is None:
         for name in wanted.values():
             result[name] = None
         return result
     found = more[[*_KEY, *wanted]].drop_duplicates(_KEY).rename(columns=wanted)
-    return cast("pd.DataFrame", result.merge(found, on=_KEY, how="left"))
+    both: pd.DataFrame = result.merge(found, on=_KEY, how="left")
+    return both

@@ -46,9 +46,18 @@ function baseOption() {
   };
 }
 
+// Where people expect marks on a clock.
+const TICKS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400];
+function ticks(span) {
+  const step = span / 6;
+  const interval = TICKS.find((tick) => tick >= step);
+  if (span < 6 || !interval) return { splitNumber: 5, interval: span < 6 ? undefined : 86400 * Math.ceil(step / 86400) };
+  return { interval };
+}
+
 function timeAxis(end, extra = {}) {
   return {
-    type: 'value', min: 0, max: end, splitNumber: 5,
+    type: 'value', min: 0, max: end, ...ticks(end),
     axisLine: { lineStyle: { color: color('strong-line') } },
     axisTick: { show: false }, splitLine: { show: false },
     axisLabel: {

@@ -49,7 +49,7 @@ function sheet(data, row, page, box, close) {
 }
 
 function figures(tasks, row, unit) {
-  const of = (value, request, show) => (known(request) ? `${show(value)} of ${show(request)}` : show(value));
+  const of = (value, request, show) => (known(request) ? `${show(value)} of ${plainly(show(request))}` : show(value));
   const pairs = [
     ['wall time', duration(tasks.wall[row])],
     ['CPU time', duration(tasks.cpu[row])],
@@ -105,7 +105,7 @@ function courseChart(element, data, row, page) {
   ].filter(Boolean);
   const top = page.moments.length ? 26 : 8;
   let y = top;
-  for (const one of rows) { one.top = y + 18; one.height = one.small ? 40 : 74; y = one.top + one.height + 8; }
+  for (const one of rows) { one.top = y + 28; one.height = one.small ? 40 : 74; y = one.top + one.height + 8; }
   element.style.height = `${y + 26}px`;
   const moments = { silent: true, symbol: 'none', animation: false, lineStyle: { color: color('bad'), type: 'solid', width: 1.5 },
     data: page.moments.map(([at]) => ({ xAxis: Math.min(at, end) })) };
@@ -129,11 +129,12 @@ function courseChart(element, data, row, page) {
     yAxis: rows.map((one, place) => {
       const most = one.lines ? Math.max(...one.lines.flatMap(([, key]) => course[key].map((v) => v ?? 0))) : 1;
       // What was asked for belongs into the picture, as long as it does not flatten the course.
-      const max = one.max ?? (known(one.limit) && one.limit < 8 * most ? Math.max(one.limit, most) * 1.08 : most * 1.08 || 1);
-      return amountAxis((v) => (v === 0 ? '0' : v === max ? '' : one.show(v)), {
-        gridIndex: place, max, splitNumber: 2, name: one.title, nameLocation: 'end', nameGap: 5,
+      const reach = known(one.limit) && one.limit < 8 * most ? Math.max(one.limit, most) : most;
+      const max = one.max ?? roundAbove(reach * 1.04, one.show === size ? 2 : 10);
+      return amountAxis((v) => plainly(one.show(v)), {
+        gridIndex: place, max, interval: max / 2, name: one.title, nameLocation: 'end', nameGap: 13,
         nameTextStyle: { align: 'left', color: color('ink'), fontWeight: 600, padding: [0, 0, 0, -56] },
-        axisLabel: { color: color('soft'), formatter: (v) => (v === 0 ? '0' : Math.abs(v - max) < 1e-9 && !one.max ? '' : one.show(v)), show: !one.small, fontSize: 11 },
+        axisLabel: { color: color('soft'), formatter: (v) => plainly(one.show(v)), show: !one.small, fontSize: 11 },
         splitLine: { show: !one.small, lineStyle: { color: color('line') } },
       });
     }),

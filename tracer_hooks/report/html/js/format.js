@@ -64,6 +64,17 @@ function money(value, currency) {
   return value > 0 && value < 0.0001 ? `<${sign}0.0001` : `${sign}${number(value)}`;
 }
 
+// The next figure that is round where people count in tens, or in powers of two.
+function roundAbove(value, base) {
+  if (!(value > 0)) return 1;
+  if (base === 2) return 2 ** Math.ceil(Math.log2(value));
+  const power = 10 ** Math.floor(Math.log10(value));
+  return power * [1, 2, 4, 5, 10].find((step) => step * power >= value);
+}
+
+// A round figure without the noughts that measuring adds: 4 GiB, 1.5.
+const plainly = (text) => (text.includes('.') ? text.replace(/\.?0+(?= |$)/, '') : text);
+
 // When it began: with one decimal where the run is short.
 function begun(seconds, span) {
   if (!known(seconds)) return UNKNOWN;

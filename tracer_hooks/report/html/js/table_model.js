@@ -11,7 +11,7 @@ function columnsOf(data) {
     id, title, value: (row) => tasks[key][row], show: (row) => show(tasks[key][row], row), numeric: true,
   });
   const text = (id, title) => ({ id, title, value: (row) => wordAt(tasks[id], row), show: (row) => wordAt(tasks[id], row) ?? UNKNOWN });
-  const asked = (value, request, show) => (known(request) ? `${show(value)} of ${show(request)}` : show(value));
+  const asked = (value, request, show) => (known(request) ? `${show(value)} of ${plainly(show(request))}` : show(value));
   const all = [
     { id: 'name', title: 'Task', value: (row) => tasks.name[row] ?? tasks.id[row] },
     text('step', 'Step'),

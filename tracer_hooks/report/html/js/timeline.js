@@ -1,5 +1,7 @@
 // The timeline: a bar for each attempt, or, of very many, how many ran in each step.
 
+const MANY_BARS = 2000;
+
 function startTimeline(data, openTask) {
   const element = byId('timeline-chart');
   if (!data.end) { byId('timeline').hidden = true; return; }
@@ -7,7 +9,8 @@ function startTimeline(data, openTask) {
   else startBars(data, element, openTask);
 }
 
-function barShape(data, bar, params, api) {
+// `plain`: there are so many bars that each has one colour, that of what most of its time was.
+function barShape(data, bar, params, api, plain) {
   const [start, end, top, height, row, , shares] = bar;
   const area = params.coordSys;
   const left = api.coord([start, 0])[0];
@@ -22,15 +25,17 @@ function barShape(data, bar, params, api) {
   const page = row >= 0 ? data.pages[row] : null;
   if (!shares) {
     children.push(box(color('line'), 0, tall));
+  } else if (plain) {
+    children.push(box(color(PARTS[dominant(shares)]), 0, tall));
   } else if (page?.course && width > 40 && tall > 5) {
     children.push(...courseShapes(page.course, shares, left, right, [x, x + width], y, tall));
-  } else if (tall > 5 && width > 2) {
+  } else if (tall > 5 && width > 5) {
     children.push(...stacked(shares, tall, box, shares));
   } else {
     children.push(box(color(PARTS[dominant(shares)]), 0, tall));
   }
   if (row >= 0) children.push(...marks(data.tasks, row, x, x + width, y, tall, left === x));
-  return { type: 'group', children };
+  return children.length === 1 ? children[0] : { type: 'group', children };
 }
 
 function stacked(shares, tall, box, otherwise) {
@@ -112,9 +117,9 @@ function startBars(data, element, openTask) {
   const series = () => {
     bars = drawn(data, steps, window_[0], window_[1], element.clientWidth - left() - 12);
     return {
-      id: 'bars', type: 'custom', clip: true, encode: { x: [0, 1], y: 2 }, animation: false,
+      id: 'bars', type: 'custom', clip: true, encode: { x: [0, 1], y: 2 }, animation: false, emphasis: { disabled: true },
       data: bars.map((bar) => bar.slice(0, 3)), progressive: 0,
-      renderItem: (params, api) => barShape(data, bars[params.dataIndex], params, api),
+      renderItem: (params, api) => barShape(data, bars[params.dataIndex], params, api, bars.length > MANY_BARS),
     };
   };
   const mids = steps.map((step) => step.top + step.height / 2);
@@ -136,7 +141,7 @@ function startBars(data, element, openTask) {
       },
     },
     dataZoom: [
-      { type: 'inside', zoomOnMouseWheel: 'ctrl', moveOnMouseMove: true, moveOnMouseWheel: false, filterMode: 'none',
+      { type: 'inside', zoomOnMouseWheel: 'ctrl', moveOnMouseMove: true, throttle: 50, moveOnMouseWheel: false, filterMode: 'none',
         startValue: window_[0], endValue: window_[1] },
       { type: 'slider', filterMode: 'none', height: 14, bottom: 4, brushSelect: false, showDetail: false,
         borderColor: color('line'), fillerColor: color('accent', 0.14), backgroundColor: 'transparent',
@@ -145,17 +150,14 @@ function startBars(data, element, openTask) {
     ],
     series: [series()],
   }));
-  let waiting = false;
+  let waiting = null;
   self.started = (instance) => {
-    instance.on('datazoom', () => {
-      if (waiting) return;
-      waiting = true;
-      requestAnimationFrame(() => {
-        waiting = false;
-        const zoom = instance.getOption().dataZoom[0];
-        window_ = [zoom.startValue, zoom.endValue];
-        instance.setOption({ series: [series()] });
-      });
+    // While it moves the bars stay as they are; what can now be told apart is drawn when it rests.
+    instance.on('datazoom', (event) => {
+      const { start, end } = event.batch?.[0] ?? event;
+      window_ = [data.end * start / 100, data.end * end / 100];
+      clearTimeout(waiting);
+      waiting = setTimeout(() => instance.setOption({ series: [series()], xAxis: ticks(window_[1] - window_[0]) }), 120);
     });
     instance.on('click', (event) => { const row = bars[event.dataIndex]?.[4]; if (row >= 0) openTask(row); });
   };
