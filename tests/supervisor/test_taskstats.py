@@ -133,7 +133,10 @@ def test_bytes_of_short_writers(tmp_path: Path, permitted: None, capture: str) -
 
 @pytest.mark.parametrize("capture", ["taskstats", "auto"])
 def test_how_short_processes_ended(tmp_path: Path, permitted: None, capture: str) -> None:
-    script = "sleep 0.1; sh -c 'exit 7'; sh -c 'kill -9 $$'; sh -c 'kill -15 $$'; /bin/true; /bin/false; exit 3"
+    script = (
+        "sleep 0.1; sh -c 'exit 7'; sh -c 'kill -9 $$'; sh -c 'kill -15 $$'; "
+        "/bin/true; /bin/false; exit 3"
+    )
     observed = observe(tmp_path / "s", ["bash", "-c", script], "--capture", capture)
     assert observed.returncode == 3
     ends = [

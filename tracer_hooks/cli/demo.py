@@ -59,7 +59,8 @@ def _execute(options: argparse.Namespace) -> int:
     _say(
         "\nGo on with:\n"
         f"  tracer-hooks show --store {shlex.quote(str(store))} latest annotate\n"
-        f"  tracer-hooks report --store {shlex.quote(str(store))} --format html --output demo.html\n"
+        f"  tracer-hooks report --store {shlex.quote(str(store))} --format html"
+        " --output demo.html\n"
         "  tracer-hooks run -- COMMAND          record a command of your own"
     )
     return 0 if status == "succeeded" else 1
