@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tracer_hooks.staging import is_url, staging_folder
 from tracer_hooks.supervisor import identifiers
 
 if TYPE_CHECKING:
@@ -31,8 +32,13 @@ _MAX_CARD = 100_000
 
 
 def store_path(store: str | os.PathLike[str] | None = None) -> Path:
-    """The store's folder: the one given, else TRACER_HOOKS_STORE, else `.tracer` here; absolute."""
+    """The store's folder: the one given, else TRACER_HOOKS_STORE, else `.tracer` here; absolute.
+
+    For a URL it is the folder here in which the spools of that store are written.
+    """
     chosen = store or os.environ.get(STORE_VARIABLE) or DEFAULT_STORE
+    if is_url(str(chosen)):
+        return staging_folder(str(chosen))
     return Path(chosen).expanduser().absolute()
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracer_hooks.backends.session import spark_session
+from tracer_hooks.errors import TracerError
 from tracer_hooks.store.schema import TABLES
 
 if TYPE_CHECKING:
@@ -38,6 +40,11 @@ class SparkTables:
         for name in TABLES:
             view = f"tracer_hooks_{number}_{name}"
             located = self._store.locate(name, self._run_id)
+            if not all(isinstance(path, Path) for path, _ in located.files):
+                raise TracerError(
+                    f"{self._store.place}: Spark reads a store in a folder only: copy it to one "
+                    "that all its executors see, or use --engine duckdb"
+                )
             self._frame(located).createOrReplaceTempView(view)
             tables[name] = connection.table(view)
         return tables

@@ -79,7 +79,7 @@ def newest(
     found = [str(run_id) for run_id in earlier[same]["run_id"]]
     if not found:
         raise TracerError(
-            f"no {'earlier ' if before else ''}run of pipeline {name!r} in {store.path}"
+            f"no {'earlier ' if before else ''}run of pipeline {name!r} in {store.place}"
         )
     return found[:last]
 

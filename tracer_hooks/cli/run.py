@@ -155,6 +155,10 @@ def supervisor_arguments(options: dict[str, object], command: list[str]) -> list
 
     card = dict(options)
     store = str(card.pop("store", None) or os.environ.get("TRACER_HOOKS_STORE") or ".tracer")
+    if "://" in store:
+        from tracer_hooks.adapter import store_path
+
+        store = str(store_path(store))
     try:  # noqa: SIM105  (contextlib is an import)
         store = os.path.abspath(os.path.expanduser(store))
     except OSError:  # the working directory was deleted: the supervisor copes in its own way

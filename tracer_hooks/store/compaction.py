@@ -25,8 +25,8 @@ from tracer_hooks.store.schema import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
+    from tracer_hooks.store.layout import Place
     from tracer_hooks.store.pending import Warn
 
 # Parts smaller than the first are merged into parts of up to the second.
@@ -37,7 +37,7 @@ TARGET_SPOOLS = 100_000
 WORTH_IT_PARTS = 8
 
 
-def compact_table(folder: Path, table: str, warn: Warn, *, only_if_worth_it: bool = False) -> int:
+def compact_table(folder: Place, table: str, warn: Warn, *, only_if_worth_it: bool = False) -> int:
     """Compact one run's parts of one table; returns how many parts went.
 
     With `only_if_worth_it` nothing happens below nine small parts, unless parts overlap. Raises
@@ -65,7 +65,7 @@ def _small(part: Part) -> bool:
     return part.size < SMALL_BYTES and len(part.spools) < TARGET_SPOOLS
 
 
-def _open_all(paths: list[Path], warn: Warn) -> list[Part]:
+def _open_all(paths: list[Place], warn: Warn) -> list[Part]:
     parts = []
     for path in paths:
         try:
@@ -124,7 +124,7 @@ def _clusters(parts: list[Part]) -> list[list[Part]]:
     return clusters
 
 
-def _merge(folder: Path, table: str, group: list[Part], warn: Warn) -> int:
+def _merge(folder: Place, table: str, group: list[Part], warn: Warn) -> int:
     """Merge parts into one; returns by how many files there are fewer."""
     # What this release doesn't know in a part would be lost by rewriting it.
     group = [part for part in group if part.columns <= set(TABLES[table].names)]

@@ -104,7 +104,7 @@ class Ingest:
                 self._ingest_run(run, files)
             except OSError as error:
                 self._warn(
-                    f"cannot write to the store {self._layout.root}: {error.strerror or error}; "
+                    f"cannot write to the store {self._layout.tables}: {error.strerror or error}; "
                     "what is recorded stays in its spools"
                 )  # and on with the next run, which may be ours to write
         if self._progress and self._total:

@@ -3,6 +3,8 @@
     <store>/spool/<run>/<task>.<attempt>.<unique>.jsonl      written by supervisors and adapters
     <store>/<table>/run_id=<run>/part-<hash>.parquet         written by ingest and compaction
 
+A store behind a URL has its tables there and its spools in a folder here (`tracer_hooks.staging`).
+
 A name that starts with a dot is being written; a spool that ends in `.unreadable` was set aside
 because nothing in it can be read.
 """
@@ -13,13 +15,20 @@ import hashlib
 import os
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from tracer_hooks.staging import is_url, url_of
 from tracer_hooks.store.text import clean
 from tracer_hooks.supervisor.identifiers import MAX_RUN_ID, escape, unescape
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Sequence
+    from typing import TypeAlias
+
+    from tracer_hooks.store.objects import ObjectPath
+
+    Place: TypeAlias = Path | ObjectPath
 
 SUFFIX = ".jsonl"
 UNREADABLE = ".unreadable"
@@ -43,11 +52,13 @@ class SpoolFile:
 
 
 class Layout:
-    """The paths of one store."""
+    """The paths of one store. Raises ObjectStoreError if its URL is none that can be used."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, url: str | None = None) -> None:
         self.root = root
         self.spools = root / "spool"
+        url = url if url and is_url(url) and not url.startswith("file:") else url_of(root)
+        self.tables = _objects(url) if url else root
 
     def spool_folders(self) -> dict[str, list[Path]]:
         """The spool folders of every run that has one, by run id."""
@@ -56,15 +67,15 @@ class Layout:
             folders.setdefault(stored_run_id(path.name), []).append(path)
         return folders
 
-    def partition(self, table: str, run_id: str) -> Path:
+    def partition(self, table: str, run_id: str) -> Place:
         """The folder of one run's parts of one table."""
-        return self.root / table / (_PARTITION + escape(run_id, _MAX_PARTITION))
+        return self.tables / table / (_PARTITION + escape(run_id, _MAX_PARTITION))
 
-    def partitions(self, table: str) -> dict[str, Path]:
+    def partitions(self, table: str) -> dict[str, Place]:
         """The folders of a table's parts, by run id."""
         return {
             unescape(path.name[len(_PARTITION) :]): path
-            for path in _folders(self.root / table)
+            for path in _subfolders(self.tables / table)
             if path.name.startswith(_PARTITION)
         }
 
@@ -110,7 +121,7 @@ def spool_files(folder: Path) -> list[SpoolFile]:
     return sorted(found, key=lambda file: file.stem)
 
 
-def part_paths(folder: Path) -> list[Path]:
+def part_paths(folder: Place) -> list[Place]:
     """The parts in a partition, by name.
 
     One listing may miss a part that compaction publishes and also the parts that it then deletes.
@@ -126,12 +137,22 @@ def part_paths(folder: Path) -> list[Path]:
     return [folder / name for name in before]
 
 
-def _part_names(folder: Path) -> list[str]:
+def _part_names(folder: Place) -> list[str]:
     try:
         names = [path.name for path in folder.iterdir()]
     except (FileNotFoundError, NotADirectoryError):
         return []
     return sorted(n for n in names if n.endswith(".parquet") and not n.startswith("."))
+
+
+def _objects(url: str) -> ObjectPath:
+    from tracer_hooks.store.objects import ObjectPath
+
+    return ObjectPath.of(url)
+
+
+def _subfolders(root: Place) -> Sequence[Place]:
+    return _folders(root) if isinstance(root, Path) else root.folders()
 
 
 def _folders(root: Path) -> list[Path]:

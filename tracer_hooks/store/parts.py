@@ -1,9 +1,9 @@
 """Parts: the Parquet files of a table. Each says in its footer which spools it holds.
 
-A part appears by rename and never changes. Its name follows from the spools in it, so that two
-writers with the same spools write the same file. What a set of parts holds is their union by
-spool: parts may overlap (two ingests at once, a compaction that was killed), and whoever reads
-them takes each spool from one part only.
+A part appears by rename (in an object store, when its upload is complete) and never changes. Its
+name follows from the spools in it, so that two writers with the same spools write the same file.
+What a set of parts holds is their union by spool: parts may overlap (two ingests at once, a
+compaction that was killed), and whoever reads them takes each spool from one part only.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ import base64
 import errno
 import hashlib
 import os
+import tempfile
 import time
 import zlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -27,7 +29,8 @@ from tracer_hooks.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
+
+    from tracer_hooks.store.layout import Place
 
 ROW_GROUP_ROWS = 131_072
 _TEMPORARY = ".tmp"
@@ -43,7 +46,7 @@ _SPOOLS = b"tracer_hooks.spools"  # names joined by newlines, zlib, base64
 class UnreadablePartError(Exception):
     """A part that can't be read: damaged, or not ours. Its text says which and why."""
 
-    def __init__(self, path: Path, message: str) -> None:
+    def __init__(self, path: Place, message: str) -> None:
         super().__init__(message)
         self.path = path
 
@@ -52,7 +55,7 @@ class UnreadablePartError(Exception):
 class Part:
     """A part that is open for reading, even if compaction deletes it meanwhile."""
 
-    path: Path
+    path: Place
     file: pq.ParquetFile
     spools: frozenset[str]
     size: int
@@ -72,7 +75,7 @@ class Part:
         try:
             return self.file.read(columns=self._known(columns))
         except (OSError, pa.ArrowException) as error:
-            raise _unreadable(self.path, error) from error
+            raise _problem(self.path, error) from error
 
     def row_groups(self, columns: list[str]) -> Iterator[pa.Table]:
         """The same, one row group at a time."""
@@ -80,7 +83,7 @@ class Part:
             for index in range(self.file.num_row_groups):
                 yield self.file.read_row_group(index, columns=self._known(columns))
         except (OSError, pa.ArrowException) as error:
-            raise _unreadable(self.path, error) from error
+            raise _problem(self.path, error) from error
 
     def _known(self, columns: list[str]) -> list[str]:
         return [name for name in columns if name in self.columns]
@@ -90,19 +93,19 @@ class Part:
         self.file.close()
 
 
-def open_part(path: Path, *, with_spools: bool = True) -> Part:
+def open_part(path: Place, *, with_spools: bool = True) -> Part:
     """Open a part; without its spools, which take longer to read than the rest of the footer.
 
     Raises FileNotFoundError if it is gone, UnreadablePartError if it is damaged, TracerError if a
     newer release wrote it.
     """
-    size = path.stat().st_size
+    size = path.stat().st_size if isinstance(path, Path) else path.size()
     try:
-        file = pq.ParquetFile(path)
+        file = pq.ParquetFile(path if isinstance(path, Path) else path.open())
     except FileNotFoundError:
         raise
     except (OSError, pa.ArrowException) as error:
-        raise _unreadable(path, error) from error
+        raise _problem(path, error) from error
     try:
         footer = file.metadata.metadata or {}
         version = int(footer[_VERSION])
@@ -122,8 +125,8 @@ def open_part(path: Path, *, with_spools: bool = True) -> Part:
 
 
 def write_part(
-    folder: Path, table: str, batches: Iterable[pa.Table], spools: Iterable[str]
-) -> Path:
+    folder: Place, table: str, batches: Iterable[pa.Table], spools: Iterable[str]
+) -> Place:
     """Write a part that holds `spools`, durably, and return its path. OSError if it can't be."""
     names = sorted(spools)
     text = "\n".join(names).encode()
@@ -135,25 +138,29 @@ def write_part(
         _WRITER: __version__.encode(),
         _SPOOLS: base64.b64encode(zlib.compress(text)),
     }
-    _make_folder(folder)
-    temporary = folder / f".{target.stem}.{os.getpid()}-{time.time_ns():x}{_TEMPORARY}"
+    if not isinstance(target, Path):
+        with tempfile.TemporaryDirectory(prefix="tracer-hooks-") as scratch:
+            temporary = Path(scratch) / target.name
+            _write_checked(temporary, TABLES[table], batches, footer, names)
+            target.put(temporary)
+        return target
+    _make_folder(target.parent)
+    name = f".{target.stem}.{os.getpid()}-{time.time_ns():x}{_TEMPORARY}"
+    temporary = target.with_name(name)
     try:
-        _write(temporary, TABLES[table], batches, footer)
-        # Spools and smaller parts are deleted on the strength of this file: look before that.
-        written = open_part(temporary)
-        written.close()
-        if written.spools != frozenset(names):
-            raise OSError(errno.EIO, f"{temporary} is not what was written")
+        _write_checked(temporary, TABLES[table], batches, footer, names)
         temporary.replace(target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _sync(folder)
+    _sync(target.parent)
     return target
 
 
-def remove_stale(folder: Path) -> None:
+def remove_stale(folder: Place) -> None:
     """Delete temporary files that their writer can't finish any more."""
+    if not isinstance(folder, Path):
+        return  # an object store has none
     try:
         paths = [p for p in folder.iterdir() if p.suffix == _TEMPORARY and p.name[0] == "."]
     except OSError:
@@ -187,6 +194,21 @@ def overlapping(parts: Iterable[Part]) -> bool:
             return True
         seen |= part.spools
     return False
+
+
+def _write_checked(
+    path: Path,
+    schema: pa.Schema,
+    batches: Iterable[pa.Table],
+    footer: dict[bytes, bytes],
+    names: list[str],
+) -> None:
+    """Write a file, and look: spools and smaller parts are deleted on the strength of it."""
+    _write(path, schema, batches, footer)
+    written = open_part(path)
+    written.close()
+    if written.spools != frozenset(names):
+        raise OSError(errno.EIO, f"{path} is not what was written")
 
 
 def _write(
@@ -228,7 +250,14 @@ def _spools(footer: bytes) -> frozenset[str]:
     return frozenset(zlib.decompress(base64.b64decode(footer)).decode().split("\n"))
 
 
-def _unreadable(path: Path, error: Exception) -> UnreadablePartError:
+def _problem(path: Place, error: Exception) -> Exception:
+    """A damaged part; or one that is gone by now, or an object store that can't be asked."""
+    if not isinstance(path, Path) and isinstance(error, OSError):
+        return path.problem(error)
+    return _unreadable(path, error)
+
+
+def _unreadable(path: Place, error: Exception) -> UnreadablePartError:
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     return UnreadablePartError(
         path, f"{path} cannot be read and is ignored ({reason[:120]}): delete it or restore it"

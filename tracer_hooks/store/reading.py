@@ -22,8 +22,8 @@ from tracer_hooks.store.schema import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
+    from tracer_hooks.store.layout import Place
     from tracer_hooks.store.pending import PendingReader, Warn
 
 _ATTEMPTS = 100
@@ -70,10 +70,10 @@ class TableReader:
         return [piece.select(wanted) for piece in pieces]
 
     def _read_parts(
-        self, folder: Path, name: str, wanted: list[str]
+        self, folder: Place, name: str, wanted: list[str]
     ) -> tuple[list[pa.Table], set[str]]:
         """The rows of all parts that can be read, and the names of their spools."""
-        damaged: set[Path] = set()
+        damaged: set[Place] = set()
         for _ in range(_ATTEMPTS):
             parts: list[Part] = []
             try:

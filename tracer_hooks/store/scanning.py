@@ -7,6 +7,7 @@ twice in a second) that run's rows are read into memory; everything else stays i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -19,9 +20,8 @@ from tracer_hooks.store.schema import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
-    from tracer_hooks.store.layout import Layout
+    from tracer_hooks.store.layout import Layout, Place
     from tracer_hooks.store.pending import PendingReader, Warn
     from tracer_hooks.store.reading import TableReader
 
@@ -31,7 +31,7 @@ class Located:
     """A table in two parts: Parquet files, each with the run whose rows it holds, and rows that
     are in no such file, with `run_id` and all columns of the schema."""
 
-    files: tuple[tuple[Path, str], ...]
+    files: tuple[tuple[Place, str], ...]
     rows: pa.Table
 
 
@@ -52,7 +52,7 @@ class TableScanner:
 
     def locate(self, name: str, run_ids: Iterable[str]) -> Located:
         """Where the rows of these runs are."""
-        files: list[tuple[Path, str]] = []
+        files: list[tuple[Place, str]] = []
         loaded: list[str] = []
         for run_id in run_ids:
             paths = self._files(name, run_id)
@@ -71,10 +71,10 @@ class TableScanner:
         if located.files:
             pieces.append(
                 ds.FileSystemDataset.from_paths(
-                    [str(path) for path, _ in located.files],
+                    [str(p) if isinstance(p, Path) else p.path for p, _ in located.files],
                     schema=schema,
                     format=ds.ParquetFileFormat(),
-                    filesystem=fs.LocalFileSystem(),
+                    filesystem=_filesystem(located.files[0][0]),
                     partitions=[ds.field("run_id") == run_id for _, run_id in located.files],
                 )
             )
@@ -82,7 +82,7 @@ class TableScanner:
             pieces.append(ds.InMemoryDataset(located.rows))
         return pieces[0] if len(pieces) == 1 else ds.UnionDataset(schema, pieces)
 
-    def _files(self, name: str, run_id: str) -> list[Path] | None:
+    def _files(self, name: str, run_id: str) -> list[Place] | None:
         """The run's parts, if all their rows as they are make up the table; else None."""
         # First what is pending, as in TableReader.
         if name in self._pending.tables(run_id):
@@ -99,3 +99,7 @@ class TableScanner:
         finally:
             for part in parts:
                 part.close()
+
+
+def _filesystem(place: Place) -> fs.FileSystem:
+    return fs.LocalFileSystem() if isinstance(place, Path) else place.filesystem

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tracer_hooks.adapter import store_path
+from tracer_hooks.adapter import STORE_VARIABLE, store_path
 from tracer_hooks.errors import TracerError
 from tracer_hooks.store.compaction import compact_table
 from tracer_hooks.store.ingest import Ingest, IngestResult, Progress
@@ -22,7 +23,6 @@ from tracer_hooks.store.schema import TABLES
 from tracer_hooks.tools import ToolRules, load_rules
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable
     from datetime import datetime
     from pathlib import Path
@@ -62,7 +62,8 @@ class StoredTable:
 
 
 class Store:
-    """A store: the tables of all runs in one folder, ingested and pending rows alike.
+    """A store: the tables of all runs in one folder, ingested and pending rows alike; or behind
+    the URL of an object store, and what waits here to be ingested into it.
 
     Frames have `run_id` first, integers and booleans that may be missing, times in UTC. `run` is a
     run's id, the beginning of one if no other run begins so, or `latest`; None is every run.
@@ -83,12 +84,12 @@ class Store:
     ) -> None:
         """`path` defaults to TRACER_HOOKS_STORE, else `.tracer` here. `tool_rules` name tools;
         without them those of all plugins do, and the store's own `tools.toml`."""
-        if path is not None and "://" in str(path):
-            raise TracerError(f"{path}: a store is a folder so far: give a path")
         self.path: Path = store_path(path)
         self.warnings: list[str] = []
         self._on_warning = on_warning
-        self._layout = Layout(self.path)
+        chosen = path or os.environ.get(STORE_VARIABLE)
+        self._layout = Layout(self.path, str(chosen) if chosen else None)
+        self.place = str(self._layout.tables)
         self._tool_rules = tool_rules
         self._pending = PendingReader(self._layout, self._rules, self._warn)
         self._reader = TableReader(self._layout, self._pending, self._warn)
@@ -143,7 +144,7 @@ class Store:
         run_id = run_id_of(run_id)
         found = self._reader.read(name, [run_id], columns)
         if not found.num_rows and run_id not in self._existing_runs():
-            raise TracerError(f"no run {_quoted(run_id)} in {self.path}")
+            raise TracerError(f"no run {_quoted(run_id)} in {self.place}")
         return found
 
     def scan(self, name: str, run_id: str | None = None) -> ds.Dataset:
@@ -186,7 +187,7 @@ class Store:
         if matching:
             raise TracerError(f"run {_quoted(run)} could be {_some(self._by_age(matching))}")
         raise TracerError(
-            f"no run {_quoted(run)} in {self.path}: there are {_some(self._by_age(ids))}"
+            f"no run {_quoted(run)} in {self.place}: there are {_some(self._by_age(ids))}"
         )
 
     def ingest(self, run_id: str | None = None, progress: Progress | None = None) -> IngestResult:
@@ -246,7 +247,7 @@ class Store:
         ids = self.run_ids()
         if not ids:
             raise TracerError(
-                f"no store at {self.path}: run something with `tracer-hooks run` first "
+                f"no store at {self.place}: run something with `tracer-hooks run` first "
                 "or pass --store"
             )
         return ids
