@@ -126,8 +126,9 @@ def test_nothing_is_lost_while_the_object_store_is_away(url: str) -> None:
     assert warning.endswith("what is recorded stays in its spools")
     assert error.startswith("tracer-hooks: error: cannot list s3://bucket/lab")
     # The same folder, when the object store is there again.
-    (store_path(away) / "store.url").write_text(url)
-    assert th.Store(store_path(away)).ingest().attempts == 1
+    folder = store_path(away)
+    (folder / "store.url").write_text(url)
+    assert th.Store(folder).ingest().attempts == 1
 
 
 def test_a_part_that_cannot_be_uploaded_keeps_its_spools(
