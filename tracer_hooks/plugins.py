@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from tracer_hooks.cli.command import Command
     from tracer_hooks.export.exporter import Exporter
+    from tracer_hooks.export.sender import Sender
     from tracer_hooks.prices.sheet import PriceSheet
     from tracer_hooks.report.renderer import Renderer
     from tracer_hooks.tools import ToolRules
@@ -54,6 +55,11 @@ class Hooks:
     @hookspec
     def tracer_hooks_exporters() -> dict[str, Exporter]:  # type: ignore[empty-body]
         """Formats for `tracer-hooks export NAME RUN`, by name."""
+
+    @staticmethod
+    @hookspec
+    def tracer_hooks_senders() -> dict[str, Sender]:  # type: ignore[empty-body]
+        """Servers for `tracer-hooks export NAME RUN --to URL`, by name."""
 
     @staticmethod
     @hookspec
@@ -112,6 +118,14 @@ def exporters(plugins: pluggy.PluginManager | None = None) -> dict[str, Exporter
     """Every export format by name; an installed plugin's wins over a built-in one."""
     found: dict[str, Exporter] = {}
     for answer in _answers("tracer_hooks_exporters", _are_exporters, plugins):
+        found.update(answer)
+    return found
+
+
+def senders(plugins: pluggy.PluginManager | None = None) -> dict[str, Sender]:
+    """Every kind of server by name; an installed plugin's wins over a built-in one."""
+    found: dict[str, Sender] = {}
+    for answer in _answers("tracer_hooks_senders", _are_senders, plugins):
         found.update(answer)
     return found
 
@@ -189,6 +203,16 @@ def _are_exporters(answer: Any) -> bool:
         and isinstance(getattr(exporter, "summary", None), str)
         and isinstance(getattr(exporter, "suffix", None), str)
         for name, exporter in answer.items()
+    )
+
+
+def _are_senders(answer: Any) -> bool:
+    return isinstance(answer, dict) and all(
+        isinstance(name, str)
+        and callable(getattr(sender, "connect", None))
+        and isinstance(getattr(sender, "summary", None), str)
+        and isinstance(getattr(sender, "target", None), str)
+        for name, sender in answer.items()
     )
 
 

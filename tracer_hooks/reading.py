@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tracer_hooks.errors import TracerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from tracer_hooks.prices.rates import Pricing
     from tracer_hooks.report.notebook import Report
@@ -119,3 +119,11 @@ def task_report(run_id: str, task_id: str, attempt: int, store: Path) -> Report:
         raise TracerError(f"there is no record of task {task_id!r} in run {run_id!r}")
     # What the engine said of the whole run would be wrong for one task.
     return Report.of_run({**own, "runs": own["runs"].slice(0, 0)}, run_id)
+
+
+def run_records(store: Store, run_ids: Collection[str] = ()) -> list[dict[str, Any]]:
+    """Rows of `Store.runs()` as plain values, oldest first: of these runs, or of all."""
+    from tracer_hooks.analysis.tables import records
+
+    rows = records(store.runs())
+    return [row for row in rows if not run_ids or row["run_id"] in run_ids]

@@ -53,6 +53,7 @@ def test_the_examples_run_and_are_accepted(block: str, capsys: pytest.CaptureFix
     manager.register(type("Example", (), {k: v for k, v in namespace.items() if k in HOOKS}))
     plugins.renderers(manager)
     plugins.exporters(manager)
+    plugins.senders(manager)
     plugins.tool_rules(manager)
     plugins.redaction_patterns(manager)
     assert all(sheet() for name, sheet in plugins.price_sheets(manager).items())
@@ -104,6 +105,7 @@ def test_an_installed_plugin_adds_a_format(site: Path) -> None:
         "@hookimpl\ndef tracer_hooks_report_renderers():\n    return {'x': object()}",
         "@hookimpl\ndef tracer_hooks_report_renderers(argument_that_no_hook_has):\n    return {}",
         "@hookimpl\ndef tracer_hooks_exporters():\n    return {'x': object()}",
+        "@hookimpl\ndef tracer_hooks_senders():\n    return {'x': object()}",
         "@hookimpl\ndef tracer_hooks_redaction_patterns():\n    return ['(']",
         "@hookimpl\ndef tracer_hooks_tool_rules():\n    return {}",
         "@hookimpl\ndef tracer_hooks_cli_commands():\n    return ['x']",
@@ -118,6 +120,7 @@ def test_a_broken_plugin_costs_one_line(
     for _ in range(2):
         assert {"text", "json", "markdown"} <= set(plugins.renderers(manager))
         assert set(plugins.exporters(manager)) == {"perfetto", "speedscope"}
+        assert set(plugins.senders(manager)) == {"postgres"}
         assert plugins.tool_rules(manager).programs
         assert plugins.redaction_patterns(manager) == []
         assert set(plugins.price_sheets(manager)) == {"list", "generic", "libcloud"}

@@ -33,8 +33,8 @@ COSTS = ("allocated", *PARTS, "failed")
 class CostReport:
     """What a run cost. Frames have the columns of COSTS in units of `run["currency"]`.
 
-    `tasks`: one row per attempt, with `task_id`, `attempt`, and `cpu_hours`, `memory_gib_hours`
-    allocated; `steps`, `samples`: one row each (null: of none), with `unpriced_share`; `tools`: one
+    `tasks`: one row per attempt, with `task_id`, `attempt`, `spool`, and `cpu_hours`,
+    `memory_gib_hours` allocated; `steps`, `samples`: one row each (null: of none), with `unpriced_share`; `tools`: one
     row each, and `(unattributed)`; most expensive first. `run`: the same keys, and `currency`,
     `host_cost`, `idle`, `unpriced_share`, `price_source`, `price_as_of`, `method`, `margin`.
     `hosts`: of each host, why it has no price (None: it has one). `carbon`: energy and emissions
@@ -125,7 +125,7 @@ _BILLED = {(gpus, hosts): _billed(gpus, hosts) for gpus in (False, True) for hos
 def _by_attempt(t: Relations, gpus: bool, hosts: bool) -> ir.Table:
     a = _attempts(t, gpus, hosts)
     return a.order_by("started_at", "task_id", "attempt").select(
-        "task_id", "attempt", "step", *COSTS,
+        "task_id", "attempt", "spool", "step", *COSTS,
         cpu_hours=_larger(a.cpu_asked, a.cpu_used),
         memory_gib_hours=_larger(a.memory_asked, a.memory_used),
     )  # fmt: skip

@@ -10,39 +10,62 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from tracer_hooks.cli.command import Command
+from tracer_hooks.cli.export_options import add_server, check_file
 from tracer_hooks.cli.output import Progress, warn
 from tracer_hooks.cli.parsing import add_store
+from tracer_hooks.cli.prices import add_prices
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
+    from tracer_hooks.export.exporter import Exporter
+    from tracer_hooks.export.sender import Sender
+
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    from tracer_hooks.plugins import exporters
+    from tracer_hooks.plugins import exporters, senders
 
-    known = exporters()
+    known: dict[str, Exporter | Sender] = {**exporters(), **senders()}
     lines = (f"{name}: {exporter.summary}" for name, exporter in sorted(known.items()))
     about = "; ".join(lines).replace("%", "%%")  # argparse reads them as formats
     parser.add_argument("format", metavar="FORMAT", choices=sorted(known), help=about)
-    parser.add_argument("run", metavar="RUN", help="a run's id, a unique prefix of it, or `latest`")
+    parser.add_argument(
+        "runs",
+        metavar="RUN",
+        nargs="*",
+        help="a run's id, a unique prefix of it, or `latest` (the default); for a server"
+        " any number of them, or --all",
+    )
     parser.add_argument(
         "--output",
         metavar="FILE",
         help="write to FILE, all of it or nothing (default: stdout; on a terminal a file named"
         " after the run)",
     )
+    add_server(parser)
     add_store(parser)
+    add_prices(parser)
 
 
 def _execute(options: argparse.Namespace) -> int:
+    from tracer_hooks.cli.export_send import send
+    from tracer_hooks.plugins import exporters, senders
+
+    exporter = exporters().get(options.format)
+    if exporter is None:
+        return send(senders()[options.format], options)
+    check_file(options)
+    return _write(exporter, options)
+
+
+def _write(exporter: Exporter, options: argparse.Namespace) -> int:
     from tracer_hooks.analysis.trace import run_trace
-    from tracer_hooks.plugins import exporters
     from tracer_hooks.reading import open_run, tables
 
-    exporter = exporters()[options.format]
+    run = options.runs[0] if options.runs else None
     with Progress("reading records") as progress:
-        store, run_id = open_run(options.run, options.store, progress=progress, on_warning=warn)
+        store, run_id = open_run(run, options.store, progress=progress, on_warning=warn)
     trace = run_trace(tables(store, run_id), run_id)
     output = options.output
     if output is None and sys.stdout.isatty():
@@ -81,10 +104,12 @@ def _whole_file(path: str) -> Iterator[BinaryIO]:
 
 COMMAND = Command(
     name="export",
-    summary="write a run for another program: ui.perfetto.dev, speedscope",
+    summary="hand runs to other programs: ui.perfetto.dev, speedscope, PostgreSQL",
     examples="""\
   tracer-hooks export perfetto latest --output run.perfetto-trace
   tracer-hooks export speedscope latest | gzip > run.speedscope.json.gz
+  tracer-hooks export postgres latest --to postgresql://grafana@db/pipelines
+  tracer-hooks export postgres --all --follow --to postgresql://grafana@db/pipelines
 """,
     configure=_configure,
     execute=_execute,

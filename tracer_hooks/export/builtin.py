@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracer_hooks.export.exporter import LazyExporter
+from tracer_hooks.export.sender import LazySender
 from tracer_hooks.plugins import hookimpl
 
 if TYPE_CHECKING:
     from tracer_hooks.export.exporter import Exporter
+    from tracer_hooks.export.sender import Sender
 
 
 @hookimpl
@@ -24,5 +26,17 @@ def tracer_hooks_exporters() -> dict[str, Exporter]:
             "tracer_hooks.export.speedscope",
             "flame graphs for speedscope: CPU and wall time by step, task and process",
             ".speedscope.json",
+        ),
+    }
+
+
+@hookimpl
+def tracer_hooks_senders() -> dict[str, Sender]:
+    """Tables in PostgreSQL."""
+    return {
+        "postgres": LazySender(
+            "tracer_hooks.export.postgres",
+            "tables in a PostgreSQL database, for Grafana and others",
+            "postgresql://USER@HOST/DATABASE",
         ),
     }

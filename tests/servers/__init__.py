@@ -1,0 +1,1 @@
+"""Real servers in temporary folders, on free ports, as a user who is not root."""
