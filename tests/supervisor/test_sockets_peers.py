@@ -20,7 +20,7 @@ def told(
     peers = Peers()
     for _ in range(ours):
         peers.uses(PEER, 1.0)
-        peers.ended(PEER, known_s, 1.0)
+        peers.ended(PEER, known_s, 1.0, 0, 1000)
     for _ in range(strange):
         peers.strange(PEER, 1.0)
     for _ in range(others):
@@ -51,7 +51,7 @@ def test_evidence_holds_for_its_time() -> None:
     for second in range(100):
         for _ in range(ENOUGH if second < 20 else 0):
             peers.uses(PEER, second)
-            peers.ended(PEER, 0.01, second)
+            peers.ended(PEER, 0.01, second, 0, 1000)
         if second == 90:
             peers.another(PEER, second)
         peers.unseen(PEER, 0, 1000, second)
@@ -65,7 +65,7 @@ def test_a_stranger_taints_what_came_before_and_after_he_was_seen() -> None:
     for tenth in range(300):
         now = tenth / 10
         peers.uses(PEER, now)
-        peers.ended(PEER, 0.01, now)
+        peers.ended(PEER, 0.01, now, 0, 1000)
         if tenth == 150:
             peers.another(PEER, now)
         peers.unseen(PEER, 0, 1000, now)
@@ -80,7 +80,7 @@ def test_what_went_unseen_long_before_the_tree_came_is_not_its_own() -> None:
         peers.unseen(PEER, 0, 1000, 1.0)
     for _ in range(2 * ENOUGH):
         peers.uses(PEER, 5.0)
-        peers.ended(PEER, 0.01, 5.0)
+        peers.ended(PEER, 0.01, 5.0, 0, 1000)
     peers.unseen(PEER, 0, 1000, 5.0)
     peers.conclude(5.1)
     assert peers.counted.sockets == 1

@@ -10,9 +10,6 @@ import pytest
 
 from tests.supervisor.connections import MB, Nobody, Server, python
 from tests.supervisor.harness import command_for, observe, read_spools
-from tracer_hooks.supervisor.procfs import Proc
-from tracer_hooks.supervisor.sockets_created import Created
-from tracer_hooks.supervisor.sources import Refused
 
 SHORT_CHILDREN = """
 import os, socket, sys
@@ -43,15 +40,6 @@ def unattributed(lines: list[dict[str, Any]]) -> dict[str, Any]:
     events = [line["detail"] for line in lines if line.get("kind") == "network_unattributed"]
     assert len(events) <= 1
     return events[0] if events else {"tx_bytes": 0, "sockets": 0, "not_counted_tx_bytes": 0}
-
-
-@pytest.fixture
-def bpf() -> None:
-    """Skip where the kernel does not tell who opens sockets."""
-    try:
-        Created(Proc(), "self").close()
-    except (OSError, Refused) as refused:
-        pytest.skip(str(refused))
 
 
 @pytest.mark.parametrize("capture", ["auto", "poll"])
@@ -91,7 +79,15 @@ def test_two_tasks_at_once(nobody: Nobody) -> None:
     assert sent(idle) == 0  # measured: it has no socket
 
 
-def test_two_tasks_that_share_a_peer_take_nothing_of_each_other(nobody: Nobody) -> None:
+def test_two_tasks_that_share_a_peer_are_told_apart_by_what_they_move(nobody: Nobody) -> None:
+    port = Server().port
+    sizes = (100_000, 30_000)
+    told = nobody.at_once([storm(port, 300, size) for size in sizes])
+    for size, lines in zip(sizes, told, strict=True):
+        assert sent(lines) == pytest.approx(300 * size, rel=0.02)
+
+
+def test_two_tasks_that_are_alike_take_nothing_of_each_other(nobody: Nobody) -> None:
     """Nobody can tell whose the connections were that no look saw: they are counted for none."""
     port = Server().port
     for lines in nobody.at_once([storm(port, 300, 100_000)] * 2):

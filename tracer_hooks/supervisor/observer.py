@@ -141,6 +141,13 @@ class Observer:
         user, system = self.totals.cpu(list(self.tree.live.values()))  # type: ignore[attr-defined]
         return float(user + system)
 
+    def ended_of(self, kinds: "set[tuple[str, bool]]") -> "int | None":
+        """How many images of these names, forked or not, have ended; None if some went unseen."""
+        if not any(source.counts_processes for source in self.sources):
+            return None
+        waiting = [image for image in self.tree.ended if (image.comm, image.forked) in kinds]
+        return len(waiting) + sum([self.rows.kinds.get(kind, 0) for kind in kinds])
+
     def degraded(self, what: str, why: str) -> None:
         """Say in the record what could not be observed."""
         self.spool.add(

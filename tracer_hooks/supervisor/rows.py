@@ -62,6 +62,7 @@ class Rows:
     def __init__(self, spool: Spool, since: float, options: Options) -> None:
         self.count = 0  # images that ended
         self.short_count = 0  # of those, that lived shorter than the interval
+        self.kinds = {}  # type: dict[tuple[str, bool], int]  # of those, by name and whether forked
         self._spool = spool
         self._since = since
         self._short_s = options.interval_s
@@ -79,6 +80,8 @@ class Rows:
         """Write or fold images that have ended (or were let go)."""
         for image in images:
             self.count += 1
+            kind = image.comm, image.forked
+            self.kinds[kind] = self.kinds.get(kind, 0) + 1
             lived_s = 0.0 if image.ended is None else max(0.0, image.ended - image.born)
             short = image.ended is not None and lived_s < self._short_s
             self.short_count += short

@@ -9,11 +9,12 @@ import posix
 import time
 
 from tracer_hooks.supervisor.process import Process
+from tracer_hooks.supervisor.sockets_bytes import Bytes
+from tracer_hooks.supervisor.sockets_datagrams import Datagrams
 from tracer_hooks.supervisor.sockets_holders import Holders, socket_inodes
 from tracer_hooks.supervisor.sockets_namespace import Namespace, namespace_of
 from tracer_hooks.supervisor.sockets_openers import Openers, find_openers
 from tracer_hooks.supervisor.sockets_owned import Connections
-from tracer_hooks.supervisor.sockets_peers import Bytes
 from tracer_hooks.supervisor.sources import Refused, Source
 
 TYPE_CHECKING = False
@@ -80,8 +81,11 @@ class NetworkSource(Source):
         self._home = namespace_of(self._root, "self") or ""
         space = Namespace(self._root, None, ends)
         self._openers: Openers | None = None
+        self._datagrams: Datagrams | None = None
         if privileged and space.ends is not None:
             self._openers = find_openers(observer.proc, observer.tree, "self", self._knows_all)
+            if self._openers is not None:
+                self._datagrams = Datagrams(self._openers, self._credit)
         self._all = {self._home: self._connections(space)}
         self._where = {}  # type: dict[int, str]  # the namespace of each live image
         self._refused = set()  # type: set[str]
@@ -127,6 +131,8 @@ class NetworkSource(Source):
         self._observer.degraded("network", why)
 
     def _look(self, now: float) -> None:
+        if self._datagrams is not None:
+            self._datagrams.look(now)
         if now < self._full_at:
             every = self._all.values()
             if all(connections.space.opened() == connections.opened for connections in every):
@@ -171,6 +177,8 @@ class NetworkSource(Source):
         if not self._looks:
             return
         try:
+            if self._datagrams is not None:
+                self._datagrams.look(now, last=True)
             for name in list(self._all):
                 self._close(name)
         except Exception as error:
@@ -194,6 +202,8 @@ class NetworkSource(Source):
         if not self._looks:
             return {}
         every = [self._closed, *[connections.total for connections in self._all.values()]]
+        if self._datagrams is not None:
+            every.append(self._datagrams.total)
         return {
             "network_rx_bytes": sum([total.received for total in every]),
             "network_tx_bytes": sum([total.sent for total in every]),
@@ -335,7 +345,7 @@ class NetworkSource(Source):
                 break
             time.sleep(_ENDS_COME_S)
             connections.drain(now)
-        unsure = connections.conclude()
+        unsure = connections.conclude(self._observer.ended_of)
         for into, part in (
             (self._closed, connections.total),
             (self._closed_unnamed, connections.unnamed),

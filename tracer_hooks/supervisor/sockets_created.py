@@ -1,30 +1,36 @@
 """Who opened a socket, from the kernel at the moment of opening; needs CAP_BPF and a cgroup v2.
 
-A program of fifteen instructions runs whenever a process of the task's cgroup opens an IP socket,
-and notes process and time under the socket's cookie, which the news of its end carries too. The
-task is moved nowhere, and the program goes when its file descriptor is closed: with us.
+A small program runs whenever a process of the task's cgroup opens an IP socket, and notes process
+and time under the socket's cookie, which the news of its end carries too. Two more count what
+datagram sockets send and receive, which the kernel counts nowhere else. The task is moved nowhere,
+and the programs go with us.
 """
 
 import posix
-from _struct import Struct, pack, unpack
+from _struct import unpack
 
-from tracer_hooks.supervisor import libc
+from tracer_hooks.supervisor import bpf
+from tracer_hooks.supervisor.bpf import Bpf, Reader, do
 from tracer_hooks.supervisor.sources import Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
+    from typing import Union
 
     from tracer_hooks.supervisor.procfs import Proc
 
-_SYSCALL = {
-    "x86_64": 321, "aarch64": 280, "riscv64": 280, "loongarch64": 280, "ppc64le": 361,
-}  # fmt: skip
-_MAP_CREATE, _MAP_LOOKUP, _PROG_LOAD, _LINK_CREATE = 0, 1, 5, 28
-_LRU_HASH, _CGROUP_SOCK, _SOCK_CREATE = 9, 9, 2
-_KEY, _VALUE, _ENTRIES = 8, 16, 4096
-_HELPER_UPDATE, _HELPER_KTIME, _HELPER_PID, _HELPER_COOKIE = 2, 5, 14, 46
-_INSTRUCTION = Struct("=BBhi")
+_CGROUP_SKB, _CGROUP_SOCK = 8, 9  # types of programs
+_INGRESS, _EGRESS, _SOCK_CREATE = 0, 1, 2  # places to attach them to
+_ENTRIES = 4096
+# (process and thread, time since boot), and for datagrams (bytes received, bytes sent)
+_STREAM_WORDS, _DATAGRAM_WORDS = 2, 4
+_RECEIVED, _SENT = 16, 24  # where in the value
+_TYPE = 8  # in struct bpf_sock
+_LENGTH, _PROTOCOL, _SOCKET = 0, 16, 168  # in struct __sk_buff
+_DATAGRAM = 2
+_IPV6 = 0xDD86  # as the network orders it, on a machine that orders the other way
+_UDP_HEADER, _IPV4_HEADER, _IPV6_HEADER = 8, 20, 40
 _COOKIE_OPTION = 57
 _SOL_SOCKET = 1
 _CLOEXEC = 0o2000000
@@ -34,62 +40,42 @@ class Created:
     """The openers of sockets in the cgroup of process `pid`. Raises `Refused`."""
 
     def __init__(self, proc: "Proc", pid: "int | str") -> None:
-        number = _SYSCALL.get(posix.uname().machine)
-        call = libc.function("syscall")
-        if number is None or call is None:
-            raise Refused("bpf(2) is not known for this machine")
-        self._number, self._call = number, call
-        self._fds = []  # type: list[int]
+        self._bpf = Bpf()
         try:
             # what most are refused is asked first, before it costs anything
-            self._map = self._bpf(_MAP_CREATE, pack("=5I", _LRU_HASH, _KEY, _VALUE, _ENTRIES, 0))
-            folder = _open_group(proc, pid)
-            self._fds.append(folder)
-            import array
-
-            self._buffer = array.array
-            self._key = array.array("Q", [0])
-            self._value = array.array("Q", [0, 0])
-            self._question = pack(
-                "=IIQQQ",
-                self._map, 0, self._key.buffer_info()[0], self._value.buffer_info()[0], 0,
-            )  # fmt: skip
-            program = self._load()
-            self._bpf(_LINK_CREATE, pack("=4I", program, folder, _SOCK_CREATE, 0))
+            streams = self._bpf.map(8 * _STREAM_WORDS, _ENTRIES)
+            datagrams = self._bpf.map(8 * _DATAGRAM_WORDS, _ENTRIES)
+            folder = self._bpf.keep(_open_group(proc, pid))
+            self._streams = Reader(self._bpf, streams, _STREAM_WORDS, _ENTRIES)
+            self._datagrams = Reader(self._bpf, datagrams, _DATAGRAM_WORDS, _ENTRIES)
+            for kind, where, program in (
+                (_CGROUP_SOCK, _SOCK_CREATE, _opened(streams, datagrams)),
+                (_CGROUP_SKB, _INGRESS, _moved(datagrams, _RECEIVED)),
+                (_CGROUP_SKB, _EGRESS, _moved(datagrams, _SENT)),
+            ):
+                self._bpf.attach(kind, where, b"".join(program), folder, b"tracer_sockets")
             self._try()
         except (OSError, Refused):
             self.close()
             raise
 
     def opener(self, cookie: int) -> "tuple[int, float] | None":
-        """(pid, monotonic time) of who opened a socket; None if it was not told."""
-        self._key[0] = cookie
-        if self._call(self._number, _MAP_LOOKUP, self._question, len(self._question)) != 0:  # type: ignore[operator]
-            return None
-        return self._value[0] >> 32, self._value[1] / 1e9
+        """(pid, monotonic time) of who opened a TCP socket; None if it was not told."""
+        told = self._streams.one(cookie)
+        return None if told is None else (told[0] >> 32, told[1] / 1e9)
+
+    def datagrams(self) -> "Iterator[tuple[int, int, float, int, int]]":
+        """(cookie, pid, monotonic time, bytes received, sent) of each datagram socket."""
+        for cookie, (who, at_ns, received, sent) in self._datagrams.all():
+            yield cookie, who >> 32, at_ns / 1e9, received, sent
+
+    def forget_datagrams(self, cookie: int) -> None:
+        """Count no more of a datagram socket."""
+        self._datagrams.remove(cookie)
 
     def close(self) -> None:
-        """Take the program out of the kernel."""
-        for fd in reversed(self._fds):
-            posix.close(fd)
-        self._fds.clear()
-
-    def _load(self) -> int:
-        code = self._buffer("B", b"".join(_program(self._map)))
-        license_ = self._buffer("B", b"GPL\0")
-        attributes = pack(
-            "=IIQQIIQII16sII",
-            _CGROUP_SOCK, len(code) // _INSTRUCTION.size, code.buffer_info()[0],
-            license_.buffer_info()[0], 0, 0, 0, 0, 0, b"tracer_sockets", 0, _SOCK_CREATE,
-        )  # fmt: skip
-        return self._bpf(_PROG_LOAD, attributes)
-
-    def _bpf(self, command: int, attributes: bytes) -> int:
-        fd = self._call(self._number, command, attributes, len(attributes))  # type: ignore[operator]
-        if fd < 0:
-            raise Refused("bpf(2) is refused: it needs CAP_BPF and CAP_NET_ADMIN")
-        self._fds.append(int(fd))
-        return int(fd)
+        """Take the programs out of the kernel."""
+        self._bpf.close()
 
     def _try(self) -> None:
         """See that it works, and that processes have the numbers here by which we know them."""
@@ -97,7 +83,7 @@ class Created:
 
         sock = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM | _CLOEXEC)
         try:
-            (cookie,) = unpack("=Q", sock.getsockopt(_SOL_SOCKET, _COOKIE_OPTION, _KEY))
+            (cookie,) = unpack("=Q", sock.getsockopt(_SOL_SOCKET, _COOKIE_OPTION, 8))
         finally:
             sock.close()
         found = self.opener(cookie)
@@ -105,30 +91,77 @@ class Created:
             raise Refused("the task's cgroup or process numbers are not the supervisor's")
 
 
-def _program(map_fd: int) -> "Iterable[bytes]":
-    """map[cookie of the socket] = (process and thread, time since boot); return 1: go on."""
+def _opened(streams: int, datagrams: int) -> "Iterable[bytes]":
+    """map[cookie of the socket] = (process and thread, time since boot); return 1: go on.
 
-    def do(code: int, to: int = 0, of: int = 0, offset: int = 0, value: int = 0) -> bytes:
-        return _INSTRUCTION.pack(code, of << 4 | to, offset, value)
+    The map is `datagrams` for datagram sockets, with two zeros more, else `streams`.
+    """
+    yield do(bpf.LOAD_WORD, 6, 1, _TYPE)  # of the socket that register 1 brings
+    yield do(bpf.CALL, value=bpf.SOCKET_COOKIE)
+    yield do(bpf.STORE_LONG, bpf.FRAME, 0, -8)
+    yield do(bpf.CALL, value=bpf.CURRENT_PID)
+    yield do(bpf.STORE_LONG, bpf.FRAME, 0, -40)
+    yield do(bpf.CALL, value=bpf.KTIME)
+    yield do(bpf.STORE_LONG, bpf.FRAME, 0, -32)
+    yield do(bpf.STORE_VALUE, bpf.FRAME, 0, -24, 0)
+    yield do(bpf.STORE_VALUE, bpf.FRAME, 0, -16, 0)
+    yield bpf.load_map(1, streams)
+    yield do(bpf.IF_DIFFERENT, 6, 0, 2, _DATAGRAM)
+    yield bpf.load_map(1, datagrams)
+    yield do(bpf.MOVE, 2, bpf.FRAME)
+    yield do(bpf.ADD_VALUE, 2, value=-8)
+    yield do(bpf.MOVE, 3, bpf.FRAME)
+    yield do(bpf.ADD_VALUE, 3, value=-40)
+    yield do(bpf.MOVE_VALUE, 4)
+    yield do(bpf.CALL, value=bpf.UPDATE)
+    yield do(bpf.MOVE_VALUE, 0, value=1)
+    yield do(bpf.EXIT)
 
-    call, store, move, move_value, add_value = 0x85, 0x7B, 0xBF, 0xB7, 0x07
-    frame = 10
-    yield do(call, value=_HELPER_COOKIE)  # of the socket that register 1 brings
-    yield do(store, frame, 0, -8)
-    yield do(call, value=_HELPER_PID)
-    yield do(store, frame, 0, -24)
-    yield do(call, value=_HELPER_KTIME)
-    yield do(store, frame, 0, -16)
-    yield do(0x18, 1, 1, 0, map_fd)
-    yield do(0)
-    yield do(move, 2, frame)
-    yield do(add_value, 2, value=-8)
-    yield do(move, 3, frame)
-    yield do(add_value, 3, value=-24)
-    yield do(move_value, 4)
-    yield do(call, value=_HELPER_UPDATE)
-    yield do(move_value, 0, value=1)
-    yield do(0x95)
+
+def _moved(datagrams: int, where: int) -> "Iterable[bytes]":
+    """Add what a packet carries to the word at `where` of its socket's value; return 1: go on.
+
+    A packet of another kind of socket takes the short way out. Headers are not counted.
+    """
+    head: tuple[Union[bytes, tuple[int, int, int]], ...] = (
+        do(bpf.MOVE, 6, 1),
+        do(bpf.LOAD_LONG, 1, 6, _SOCKET),
+        (bpf.IF_EQUAL, 1, 0),  # no socket
+        do(bpf.CALL, value=bpf.FULL_SOCKET),
+        (bpf.IF_EQUAL, 0, 0),
+        do(bpf.LOAD_WORD, 1, 0, _TYPE),
+        (bpf.IF_DIFFERENT, 1, _DATAGRAM),
+        do(bpf.MOVE, 1, 6),
+        do(bpf.CALL, value=bpf.SOCKET_COOKIE),
+        do(bpf.STORE_LONG, bpf.FRAME, 0, -8),
+        bpf.load_map(1, datagrams),
+        do(bpf.MOVE, 2, bpf.FRAME),
+        do(bpf.ADD_VALUE, 2, value=-8),
+        do(bpf.CALL, value=bpf.LOOKUP),
+        (bpf.IF_EQUAL, 0, 0),
+        do(bpf.LOAD_WORD, 1, 6, _LENGTH),
+        do(bpf.LOAD_WORD, 2, 6, _PROTOCOL),
+        do(bpf.IF_DIFFERENT, 2, 0, 1, _network_order(_IPV6)),
+        do(bpf.SUBTRACT_VALUE, 1, value=_IPV6_HEADER - _IPV4_HEADER),
+        do(bpf.SUBTRACT_VALUE, 1, value=_IPV4_HEADER + _UDP_HEADER),
+        do(bpf.ADD_ATOMIC, 0, 1, where),
+    )
+    left = sum([1 if isinstance(step, tuple) else len(step) // 8 for step in head])
+    for step in head:
+        if isinstance(step, tuple):  # a jump to the end
+            left -= 1
+            yield do(step[0], step[1], 0, left, step[2])
+        else:
+            left -= len(step) // 8
+            yield step
+    yield do(bpf.MOVE_VALUE, 0, value=1)
+    yield do(bpf.EXIT)
+
+
+def _network_order(word: int) -> int:
+    import sys
+
+    return word if sys.byteorder == "little" else (word & 0xFF) << 8 | word >> 8
 
 
 def _open_group(proc: "Proc", pid: "int | str") -> int:

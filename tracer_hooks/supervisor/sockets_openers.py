@@ -33,6 +33,8 @@ class Openers:
         self._tree = tree
         self._complete = complete
         self._images = {}  # type: dict[int, list[Image]]  # by pid, the latest last
+        self.datagrams = created.datagrams
+        self.forget_datagrams = created.forget_datagrams
         for process in tree.live.values():
             self._remember(process.image)
         tree.told_of_new = self._remember
@@ -42,7 +44,10 @@ class Openers:
         told = self._created.opener(cookie)
         if told is None:
             return UNTOLD
-        pid, at = told
+        return self.opened_by(told[0], told[1], now)
+
+    def opened_by(self, pid: int, at: float, now: float) -> "Union[Image, str]":
+        """The same for what process `pid` opened at a time."""
         for image in reversed(self._images.get(pid, ())):
             ended = image.ended is None or at <= image.ended + _TICK_S
             if image.born - _TICK_S <= at and ended:

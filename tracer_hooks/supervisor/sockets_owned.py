@@ -9,10 +9,11 @@ which the tree listens. The rest is left to the evidence that there is of its pe
 import posix
 
 from tracer_hooks.supervisor.sock_diag import LISTEN, Lost, destroyed, parse_destroyed
+from tracer_hooks.supervisor.sockets_bytes import Bytes
 from tracer_hooks.supervisor.sockets_holders import Holders
 from tracer_hooks.supervisor.sockets_namespace import Namespace
 from tracer_hooks.supervisor.sockets_openers import LATER, UNTOLD
-from tracer_hooks.supervisor.sockets_peers import Bytes, Peers
+from tracer_hooks.supervisor.sockets_peers import Peers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Union
 
     from tracer_hooks.supervisor.process import Image, Process
+    from tracer_hooks.supervisor.sockets_balance import Count
     from tracer_hooks.supervisor.sockets_openers import Openers
     from tracer_hooks.supervisor.sockets_peers import Key
 
@@ -98,7 +100,7 @@ class Connections:
                     found = parse_destroyed(message)
                     self._count(ours, found[7], found[8])
                     if ours.peer is not None:
-                        self.peers.ended(ours.peer, now - ours.seen, now)
+                        self.peers.ended(ours.peer, now - ours.seen, now, found[7], found[8])
                 elif self._strangers.pop(cookie, 0) < 2:
                     self.pending.append(parse_destroyed(message))
         except Lost:
@@ -218,11 +220,14 @@ class Connections:
                 self.total.add(1, received, sent)
                 self._credit(opener, received, sent)
 
-    def conclude(self) -> Bytes:
-        """At the end: count what can be told, and return what can't."""
+    def conclude(self, count: "Count") -> Bytes:
+        """At the end: count what can be told, and return what can't.
+
+        `count` says how many processes of some kinds have ended.
+        """
         self.settle(last=True)
         self._hear_claims()
-        self.peers.conclude(self._now)
+        self.peers.conclude(self._now, count)
         self.total.take(self.peers.counted)
         self.unnamed.take(self.peers.counted)
         return self.peers.unsure
@@ -285,7 +290,7 @@ class Connections:
         peer = None
         if port not in self._ports:  # it connected, and was not accepted
             peer = (address, peer_port)
-            self.peers.uses(peer, self._now)
+            self.peers.uses(peer, self._now, owner)
         ours = _Socket(owner, received if old else 0, sent if old else 0, peer, self._now)
         self._ours[cookie] = ours
         self.total.sockets += 1

@@ -6,8 +6,14 @@ the same peer, and none in anybody else's, and no other supervisor claims the pe
 is guessed: what may be the tree's or not is counted apart, for no task.
 """
 
+from tracer_hooks.supervisor.sockets_balance import Books
+from tracer_hooks.supervisor.sockets_bytes import Bytes
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from tracer_hooks.supervisor.process import Image, Process
+    from tracer_hooks.supervisor.sockets_balance import Count
+
     Key = tuple[bytes, bytes]  # address and port of the other side
 
 # Short connections seen to be the tree's before those count that nobody saw, and how many more for
@@ -23,24 +29,6 @@ _LASTS_S = 5.0  # what was found holds so long after, if nothing speaks against 
 _TAINT_S = 10.0  # a stranger who was seen stays so long
 _UNCLAIMED_S = 1.0  # unseen connections wait so long for the first that is seen to be ours
 _PEERS_AT_MOST = 2000
-
-
-class Bytes:
-    """Sockets, and what they received and sent."""
-
-    __slots__ = ("received", "sent", "sockets")
-
-    def __init__(self) -> None:
-        self.sockets = self.received = self.sent = 0
-
-    def add(self, sockets: int, received: int, sent: int) -> None:
-        self.sockets += sockets
-        self.received += received
-        self.sent += sent
-
-    def take(self, other: "Bytes") -> None:
-        """Add another's."""
-        self.add(other.sockets, other.received, other.sent)
 
 
 class _Stretch:
@@ -67,7 +55,10 @@ class _Stretch:
 class _Peer:
     """A remote address and port."""
 
-    __slots__ = ("before", "foreign", "now", "strange", "tainted_until", "used")
+    __slots__ = (
+        "before", "books", "counted", "foreign", "now", "strange", "tainted_until", "unsure",
+        "used",
+    )  # fmt: skip
 
     def __init__(self, now: float) -> None:
         self.used = self.foreign = False  # by the tree, by somebody else: ever
@@ -75,6 +66,9 @@ class _Peer:
         self.tainted_until = 0.0
         self.now = _Stretch(now)
         self.before = None  # type: _Stretch | None
+        self.books = Books()
+        self.counted = Bytes()  # as far as decided
+        self.unsure = Bytes()
 
 
 class Peers:
@@ -96,15 +90,19 @@ class Peers:
         asked = [peer.now for peer in self._peers.values() if peer.now.unseen.sockets]
         return bool(asked) and all(one.others or one.ample for one in asked)
 
-    def uses(self, key: "Key", now: float) -> None:
+    def uses(self, key: "Key", now: float, owner: "Process | Image | None" = None) -> None:
         """The tree was seen to have a connection there."""
-        self._peer(key, now).used = True
+        peer = self._peer(key, now)
+        peer.used = True
+        peer.books.seen(owner)
         self._active.add(key)
 
-    def ended(self, key: "Key", known_s: float, now: float) -> None:
-        """A connection of the tree has ended that was known for so long."""
+    def ended(self, key: "Key", known_s: float, now: float, received: int, sent: int) -> None:
+        """A connection of the tree has ended that was known for so long, and what it moved."""
+        peer = self._peer(key, now)
+        peer.books.ended(received, sent)
         if known_s <= _SHORT_S:
-            self._peer(key, now).now.ours += 1
+            peer.now.ours += 1
 
     def another(self, key: "Key", now: float) -> None:
         """Somebody else has a connection there, or says so."""
@@ -125,6 +123,7 @@ class Peers:
         """A connection ended that nobody saw."""
         peer = self._peer(key, now)
         peer.now.unseen.add(1, received, sent)
+        peer.books.unseen(received, sent)
         if peer.used:
             self._active.add(key)
 
@@ -137,8 +136,8 @@ class Peers:
         """Every peer to which the tree was seen to connect."""
         return {key for key, peer in self._peers.items() if peer.used}
 
-    def conclude(self, at: float) -> None:
-        """The end: decide what is open."""
+    def conclude(self, at: float, count: "Count | None" = None) -> None:
+        """The end: decide what is open. `count` says how many processes of some kinds ended."""
         for peer in self._peers.values():
             now, before = peer.now, peer.before
             if before is not None:
@@ -148,6 +147,11 @@ class Peers:
                     now.ours += before.ours
                     now.strange += before.strange
             self._decide(peer, now)
+            balance = None if count is None else peer.books.balance(count)
+            if balance is not None:
+                peer.counted, peer.unsure = balance
+            self.counted.take(peer.counted)
+            self.unsure.take(peer.unsure)
         self._peers.clear()
 
     def _peer(self, key: "Key", now: float) -> _Peer:
@@ -156,6 +160,8 @@ class Peers:
         peer = self._peers.get(key)
         if peer is None:
             peer = self._peers[key] = _Peer(now)
+            if not key[1]:
+                peer.books.close()
         stretch = peer.now
         age_s = now - stretch.since
         decided = stretch.others > 0 or stretch.enough
@@ -171,6 +177,6 @@ class Peers:
 
     def _decide(self, peer: _Peer, stretch: _Stretch) -> None:
         if stretch.enough and not stretch.others:
-            self.counted.take(stretch.unseen)
+            peer.counted.take(stretch.unseen)
         elif peer.used or not (peer.foreign or peer.strange >= _STRANGE):
-            self.unsure.take(stretch.unseen)
+            peer.unsure.take(stretch.unseen)

@@ -1,0 +1,103 @@
+"""Whose the connections were that nobody saw, by counting the processes that can have made them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tracer_hooks.supervisor.process import Image
+from tracer_hooks.supervisor.sockets_balance import Books
+
+KIND = ("curl", False)
+
+
+def image(number: int) -> Image:
+    made = Image(number, 1000 + number, 1, 0.0)
+    made.comm, made.forked = KIND
+    return made
+
+
+def told(
+    seen: int, unseen: list[int], processes: int | None, size: int = 1000
+) -> tuple[int, int, int] | None:
+    """(sockets, bytes, sockets of others) if the books balance."""
+    books = Books()
+    for number in range(seen):
+        books.seen(image(number + 1))
+        books.ended(0, size)
+    for sent in unseen:
+        books.unseen(0, sent)
+    asked = []
+
+    def count(kinds: set[tuple[str, bool]]) -> int | None:
+        asked.append(kinds)
+        return processes
+
+    balance = books.balance(count)
+    assert asked in ([], [{KIND}])
+    if balance is None:
+        return None
+    ours, rest = balance
+    return ours.sockets, ours.sent, rest.sockets
+
+
+def test_as_many_as_there_were_processes() -> None:
+    assert told(5, [1000] * 95, 100) == (95, 95_000, 0)
+    assert told(5, [1000] * 96, 100) == (96, 96_000, 0)  # one ran when the notices were not heard
+    assert told(5, [1000] * 100, 100) is None
+    assert told(5, [1000] * 80, 100) is None
+    assert told(5, [10, 100_000] * 50, 105) == (100, 50 * 100_010, 0)  # whatever their sizes
+
+
+def test_too_many_but_of_other_sizes() -> None:
+    assert told(5, [1000] * 95 + [300] * 95, 100) == (95, 95_000, 95)
+    assert told(5, [1000] * 95 + [1010] * 95, 100) is None
+
+
+def test_few_must_agree_exactly_and_be_seen_in_part() -> None:
+    assert told(1, [1000] * 3, 4) == (3, 3000, 0)
+    assert told(1, [1000] * 4, 4) is None
+    assert told(1, [1000] * 5, 6) is None
+    assert told(2, [1000] * 5, 7) == (5, 5000, 0)
+
+
+def test_one_look_at_many_is_not_enough() -> None:
+    assert told(1, [1000] * 99, 100) is None
+    assert told(0, [1000] * 100, 100) is None
+
+
+def test_not_every_process_is_known() -> None:
+    assert told(5, [1000] * 95, None) is None
+
+
+def test_a_process_with_several_connections_makes_their_number_tell_nothing() -> None:
+    books = Books()
+    one = image(1)
+    for _ in range(2):
+        books.seen(one)
+        books.ended(0, 1000)
+    for _ in range(98):
+        books.unseen(0, 1000)
+    assert books.balance(lambda _: 100) is None
+
+
+def test_a_process_that_was_gone_before_it_was_known_is_seen_all_the_same() -> None:
+    books = Books()
+    for owner in (image(1), None, None):
+        books.seen(owner)
+        books.ended(0, 1000)
+    for _ in range(97):
+        books.unseen(0, 1000)
+    balance = books.balance(lambda _: 100)
+    assert balance is not None
+    assert balance[0].sockets == 97
+
+
+@pytest.mark.parametrize("number", [20_000, 20_001])
+def test_what_is_written_is_bounded(number: int) -> None:
+    books = Books()
+    for owner in range(2):
+        books.seen(image(owner + 1))
+    for _ in range(number):
+        books.unseen(0, 1000)
+    books.ended(0, 1000)
+    assert (books.balance(lambda _: number + 2) is None) == (number > 20_000)

@@ -1,0 +1,116 @@
+"""Connections that nobody saw, told by the books: as many as there were processes to make them.
+
+A task that connects by short children has one connection for each. Where every process is known,
+and those that were seen to connect to a peer are of one kind (`curl`, forks of one program), the
+connections that ended there and the processes of that kind that ended must be equally many. If
+they are, the connections are the tree's, however few of them a look caught. Somebody else's would
+be too many. If his differ in size from those seen in the tree's hands, they are told by that.
+"""
+
+from _struct import Struct
+
+from tracer_hooks.supervisor.process import Process
+from tracer_hooks.supervisor.sockets_bytes import Bytes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Union
+
+    from tracer_hooks.supervisor.process import Image
+
+    Count = Callable[[set[tuple[str, bool]]], Union[int, None]]
+
+_ENTRY = Struct("=QQ")
+_ENTRIES_AT_MOST = 20_000  # of one peer
+_OWNERS_AT_MOST = 10_000
+_FEW = 12  # below this many every one must be accounted for, and a part of them have been seen
+_PART_OF_FEW = 4
+_SEEN_AT_LEAST = 2
+_TOLERANCE = 0.01  # of many: some end before the notices are heard, or after the task
+_LIKE = 0.02  # sizes that differ by no more
+_LIKE_BYTES = 16
+
+
+class Books:
+    """What is known of one peer: the tree's connections that were seen, and all that were not."""
+
+    __slots__ = ("_least", "_log", "_most", "_owners", "_seen", "_several")
+
+    def __init__(self) -> None:
+        self._log = bytearray()
+        self._owners = {}  # type: dict[int, Process | Image]  # by the number of the image
+        self._seen = 0
+        self._several = False  # a process had more than one: then counting them tells nothing
+        self._least = (1 << 63, 1 << 63)  # received, sent: of the tree's that have ended
+        self._most = (0, 0)
+
+    def close(self) -> None:
+        """Write no more: they would tell nothing."""
+        self._several = True
+
+    def seen(self, owner: "Process | Image | None") -> None:
+        """A connection of the tree was seen with its owner."""
+        self._seen += 1
+        if owner is None:  # of the tree, and gone before it was known
+            return
+        number = _image(owner).id
+        if number in self._owners or len(self._owners) >= _OWNERS_AT_MOST:
+            self.close()
+        else:
+            self._owners[number] = owner
+
+    def ended(self, received: int, sent: int) -> None:
+        """One of those has ended."""
+        self._least = min(self._least[0], received), min(self._least[1], sent)
+        self._most = max(self._most[0], received), max(self._most[1], sent)
+
+    def unseen(self, received: int, sent: int) -> None:
+        """A connection has ended that was not seen."""
+        if len(self._log) >= _ENTRIES_AT_MOST * _ENTRY.size:
+            self.close()
+        if not self._several:
+            self._log += _ENTRY.pack(received, sent)
+
+    def balance(self, count: "Count") -> "tuple[Bytes, Bytes] | None":
+        """What of the unseen is the tree's and what is not; None if the books tell nothing.
+
+        `count` says how many processes of some kinds there were, None if that is not known.
+        """
+        if self._several or not self._owners or not self._log:
+            return None
+        kinds = {(image.comm, image.forked) for image in map(_image, self._owners.values())}
+        processes = count(kinds)
+        if processes is None:
+            return None
+        entries = list(_ENTRY.iter_unpack(self._log))
+        for chosen in (entries, [entry for entry in entries if self._is_like_ours(entry)]):
+            if self._agrees(len(chosen), processes):
+                ours = _sum(chosen)
+                rest = _sum(entries)
+                rest.add(-ours.sockets, -ours.received, -ours.sent)
+                return ours, rest
+        return None
+
+    def _agrees(self, unseen: int, processes: int) -> bool:
+        connections = self._seen + unseen
+        if processes < _FEW:
+            return connections == processes and self._seen * _PART_OF_FEW >= processes
+        off = abs(connections - processes)
+        return off <= max(1.0, _TOLERANCE * processes) and self._seen >= _SEEN_AT_LEAST
+
+    def _is_like_ours(self, entry: "tuple[int, ...]") -> bool:
+        return all(
+            least * (1 - _LIKE) - _LIKE_BYTES <= value <= most * (1 + _LIKE) + _LIKE_BYTES
+            for value, least, most in zip(entry, self._least, self._most)
+        )
+
+
+def _image(owner: "Process | Image") -> "Image":
+    return owner.image if isinstance(owner, Process) else owner
+
+
+def _sum(entries: "list[tuple[int, ...]]") -> Bytes:
+    total = Bytes()
+    total.add(len(entries), sum([one[0] for one in entries]), sum([one[1] for one in entries]))
+    return total
