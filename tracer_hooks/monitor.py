@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import resource
 import select
 import sys
 import threading
@@ -41,6 +42,7 @@ class Monitor:
     """One external monitor of this process. Raises OSError if it cannot be started."""
 
     def __init__(self, card: TaskCard, store: Path, options: Sequence[str] = ()) -> None:
+        self._disk = _disk_bytes()
         control_read, self._control = _pipe()
         try:
             self._ready, ready_write = _pipe()
@@ -79,11 +81,18 @@ class Monitor:
             said += chunk
         return said.startswith(b"ready")
 
-    def end(self, status: str, exit_code: int | None = None) -> bool:
-        """Tell how the task ended and wait a moment until that is recorded; whether it was."""
-        code = "-" if exit_code is None else str(exit_code)
+    def end(self, status: str, exit_code: int | None = None, **said: str) -> bool:
+        """Tell how the task ended and wait a moment until that is recorded; whether it was.
+
+        Status `paused`: the attempt will go on in another process. `said` is what else the
+        monitor understands (see `tracer_hooks.supervisor.told`); values have no white space.
+        """
+        words = ["end", status, "-" if exit_code is None else str(exit_code)]
+        read, written = (now - then for now, then in zip(_disk_bytes(), self._disk, strict=True))
+        said |= {"disk_read_bytes": str(read), "disk_write_bytes": str(written)}
+        words += [f"{name}={value}" for name, value in said.items()]
         try:
-            os.write(self._control, f"end {status} {code}\n".encode("ascii"))
+            os.write(self._control, (" ".join(words) + "\n").encode("ascii", "replace"))
             gone = select.poll()
             gone.register(self._control, 0)  # reports an error once nobody reads the other end
             return bool(gone.poll(_PATIENCE_S * 1000))
@@ -102,6 +111,13 @@ class Monitor:
         for fd in (self._control, self._ready):
             with suppress(OSError):
                 os.close(fd)
+
+
+def _disk_bytes() -> tuple[int, int]:
+    """What this process and the children that it reaped have read from disks and written to them,
+    which a monitor of another user, or of a process that may not be dumped, can't see."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_inblock for one in used) * 512, sum(one.ru_oublock for one in used) * 512
 
 
 def _pipe() -> tuple[int, int]:

@@ -114,8 +114,9 @@ class Ingest:
     def _ingest_run(self, run_id: str, files: list[SpoolFile]) -> None:
         published = self._published(run_id)
         attempts = [file for file in files if file.kind == "attempt"]
-        unfinished = self._attempts(run_id, attempts, published)
         records = [file for file in files if file.kind == "run"]
+        over = any(record.ended for record in map(read_spool, records) if record is not None)
+        unfinished = self._attempts(run_id, attempts, published, over)
         active = self._records(run_id, records, published, max(f.mtime for f in files))
         if not unfinished and not active:
             self._hosts(run_id, [file for file in files if file.kind == "host"], published)
@@ -124,8 +125,10 @@ class Ingest:
             remove_stale(folder)
             compact_table(folder, table, self._warn, only_if_worth_it=True)
 
-    def _attempts(self, run_id: str, files: list[SpoolFile], published: dict[str, set[str]]) -> int:
-        """Ingest attempts; returns how many are not finished."""
+    def _attempts(
+        self, run_id: str, files: list[SpoolFile], published: dict[str, set[str]], over: bool
+    ) -> int:
+        """Ingest attempts; returns how many are not finished. `over`: the run has ended."""
         unfinished = 0
         for batch in _batches(files):
             rows = Rows(self._rules())
@@ -135,7 +138,7 @@ class Ingest:
                 if file.stem in published["tasks"]:
                     file.path.unlink(missing_ok=True)  # a killed ingest got as far as this
                     continue
-                found = read_attempt(file, only_final=True)
+                found = read_attempt(file, only_final=True, run_over=over)
                 if found is None:
                     continue
                 spool, state = found

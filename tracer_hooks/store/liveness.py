@@ -24,15 +24,22 @@ Life = Literal["alive", "gone", "unknown"]
 SILENT_S = 600.0
 # … and after a day it is taken as gone (a laptop may sleep for a night and go on).
 ABANDONED_S = 86_400.0
+# A task that waits holds no process: for so long it may still come back, unless its run is over.
+PAUSED_S = 30 * 86_400.0
 # A host that was rebooted took a while: guards against two hosts of one name on one filesystem.
 _REBOOT_S = 60.0
 
 _PROC = Path("/proc")
 
 
-def attempt_state(spool: Spool, *, now: float | None = None) -> State:
+def attempt_state(
+    spool: Spool, *, now: float | None = None, run_over: bool = False
+) -> State:
     """`sealed`; `running`; `lost`: nobody writes it, as far as can be seen; `abandoned`: nobody
-    will ever write it again, so it may be ingested."""
+    will ever write it again, so it may be ingested. `run_over`: its run is known to have ended."""
+    if spool.paused:
+        age = (time.time() if now is None else now) - spool.file.mtime
+        return "abandoned" if run_over or age > PAUSED_S else "running"
     return "sealed" if spool.sealed else _unfinished(spool, SILENT_S, now)
 
 

@@ -31,8 +31,10 @@ _GRACE_S = 60.0
 _TRIES = 10
 
 
-def read_attempt(file: SpoolFile, *, only_final: bool) -> tuple[Spool, State] | None:
-    """An attempt's spool and its state; None if it is gone.
+def read_attempt(
+    file: SpoolFile, *, only_final: bool, run_over: bool = False
+) -> tuple[Spool, State] | None:
+    """An attempt's spool and its state; None if it is gone. `run_over`: its run has ended.
 
     With `only_final` a spool that may still be written is read no further than its ends.
     """
@@ -44,7 +46,7 @@ def read_attempt(file: SpoolFile, *, only_final: bool) -> tuple[Spool, State] | 
         if spool.sealed:
             return spool, "sealed"
     ends = parse_ends(file, data)
-    state = attempt_state(ends)
+    state = attempt_state(ends, run_over=run_over)
     if only_final and state in ("running", "lost"):
         return ends, state
     if state == "abandoned":

@@ -45,6 +45,7 @@ _MEASURED = set(TABLES["tasks"].names) - {
 } | {"container_id", "container_image", "input_bytes", "capture"}  # fmt: skip
 _SEALED = _MEASURED | {"status", "ended_at"}
 _STATUSES = frozenset(("succeeded", "failed", "cancelled", "lost"))
+_SO_FAR = ("r", "paused")  # lines with the totals up to then
 # A reading's row for one process, as the spool has it.
 _PROCESS_READING = ("process_id", "cpu_s", "memory_bytes", "disk_read_bytes", "disk_write_bytes")
 _ATTEMPT_IN_STEM = re.compile(r"(.*)\.(\d{1,9})\.")
@@ -79,8 +80,8 @@ class Rows:
             task |= {name: value for name, value in sealed[-1].items() if name in _SEALED}
             task["status"] = _status(task)
         else:
-            if readings:
-                last = readings[-1]
+            last = next((line for line in reversed(spool.lines) if line["t"] in _SO_FAR), None)
+            if last is not None:
                 task |= {name: value for name, value in last.items() if name in _MEASURED}
                 task.setdefault("wall_s", last.get("elapsed_s"))
             task["status"] = unsealed

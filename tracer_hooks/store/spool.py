@@ -13,6 +13,8 @@ FORMAT_VERSION = 1
 
 Line = dict[str, Any]
 
+_RESUMED = b'\n{"t":"resumed",'
+
 
 @dataclass(frozen=True)
 class Spool:
@@ -28,6 +30,11 @@ class Spool:
         return any(line["t"] == "sealed" for line in reversed(self.lines))
 
     @property
+    def paused(self) -> bool:
+        """The attempt has let go of its process, and may go on in another one."""
+        return bool(self.lines) and self.lines[-1]["t"] == "paused"
+
+    @property
     def ended(self) -> bool:
         """The run's record was closed by its adapter."""
         return any(line["t"] == "run_end" for line in self.lines)
@@ -35,12 +42,12 @@ class Spool:
     @property
     def observer(self) -> dict[str, Any]:
         """Who writes the file; empty if its first line is not to be had."""
-        return _dict(self._head().get("observer"))
+        return _dict(self._writer().get("observer"))
 
     @property
     def host(self) -> str | None:
-        """The host that the file was written on."""
-        host = self._head().get("host")
+        """The host that the file is written on."""
+        host = self._writer().get("host")
         return host if isinstance(host, str) else None
 
     @property
@@ -48,6 +55,11 @@ class Spool:
         """Written in a later version of the format, which this one does not claim to read."""
         version = self._head().get("v")
         return isinstance(version, int) and version > FORMAT_VERSION
+
+    def _writer(self) -> Line:
+        """The line that names who writes: the last that took over after a pause, or the first."""
+        took_over = (line for line in reversed(self.lines) if line["t"] == "resumed")
+        return next(took_over, None) or self._head()
 
     def _head(self) -> Line:
         return next((line for line in self.lines if line["t"] in ("card", "run")), {})
@@ -75,11 +87,15 @@ def parse_spool(file: SpoolFile, data: bytes) -> Spool:
 
 
 def parse_ends(file: SpoolFile, data: bytes) -> Spool:
-    """Only the first and the last whole line: enough to judge its state."""
+    """Only the first and the last whole line, and the last that says who took over the writing:
+    enough to judge its state."""
     complete = data[: data.rfind(b"\n") + 1]
     first = complete[: complete.find(b"\n") + 1]
-    last = complete[complete.rfind(b"\n", 0, -1) + 1 :]
-    lines, garbage = parse_lines(first if first == complete else first + last)
+    start = complete.rfind(b"\n", 0, -1) + 1
+    last = complete[start:]
+    found = complete.rfind(_RESUMED, 0, start)
+    resumed = complete[found + 1 : complete.find(b"\n", found + 1) + 1] if found >= 0 else b""
+    lines, garbage = parse_lines(first if first == complete else first + resumed + last)
     return Spool(file, lines, garbage)
 
 

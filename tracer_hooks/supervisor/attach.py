@@ -29,7 +29,6 @@ _NO_IO = (0, 0, 0, 0)
 _PIDFD_GET_INFO = 0xC040FF0B  # _IOWR(0xFF, 11, struct pidfd_info) of linux/pidfd.h, 64 bytes
 _PIDFD_INFO_EXIT = 1 << 3
 _PIDFD_INFO_SIZE = 64
-_STATUSES = ("succeeded", "failed", "cancelled")
 
 
 class AttachedTotals:
@@ -60,7 +59,7 @@ class AttachedTotals:
         self._escaped_io = _NO_IO
         self._tree = None  # type: Tree | None
         self._last = (0.0, 0.0)
-        self._last_io = None  # type: tuple[int, int, int, int] | None
+        self._last_io = None  # type: tuple[int | None, int | None, int, int] | None
         self._last_counts = {}  # type: dict[str, object]
 
     def follow(self, tree: Tree) -> None:
@@ -88,7 +87,9 @@ class AttachedTotals:
         self._last = (max(self._last[0], user), max(self._last[1], system))
         return self._last
 
-    def io(self, live: "Iterable[Process]") -> "tuple[int, int, int, int] | None":
+    def io(
+        self, live: "Iterable[Process]"
+    ) -> "tuple[int | None, int | None, int, int] | None":
         """(rchar, wchar, read_bytes, write_bytes); None if the process may not be read."""
         total = list(self._escaped_io)
         known = False
@@ -102,6 +103,11 @@ class AttachedTotals:
         if known:
             self._last_io = (total[0], total[1], total[2], total[3])
         return self._last_io
+
+    def hand_over(self, disk: "tuple[int, int]") -> None:
+        """What the process says of its own reads and writes, if nobody else could read them."""
+        if self._last_io is None:
+            self._last_io = (None, None, disk[0], disk[1])
 
     def reaped(self, live: "Iterable[Process]") -> "dict[str, object]":
         """Major faults since the start."""
@@ -172,7 +178,15 @@ def attach(options: Options) -> int:
     from tracer_hooks.supervisor.taskstats_permitted import open_exits
 
     exits, refusal = open_exits(options.capture, refusal)
-    record = Record(options, options.pid, wall_start, started, totals, events, exits)
+    spool, before = None, None
+    if options.resume:
+        from tracer_hooks.supervisor.stretches import stretch_spool
+
+        spool, before = stretch_spool(options.store, options.run, options.task, options.attempt)
+    record = Record(options, options.pid, wall_start, started, totals, events, exits, spool)
+    if before is not None:
+        record.event("resumed", {"host": record.host, "pid": options.pid})
+    record.event("attached", {"memory_bytes": proc.resident_bytes(options.pid)})
     if refusal:
         record.degraded("capture", refusal)
     record.tick(time.monotonic(), 0)
@@ -221,7 +235,7 @@ def _watch(record: Record, control_fd: int, pidfd: int) -> "dict[str, object]":
             message += chunk
             if b"\n" in message:
                 _final_look(record, now)
-                return _told(message.decode("ascii", "replace").split())
+                return _told(record, message.decode("ascii", "replace"))
             if not chunk:
                 poll.unregister(control_fd)
                 return _died(record, now, pidfd)
@@ -238,12 +252,16 @@ def _read(fd: int) -> bytes:
         return b""
 
 
-def _told(words: "list[str]") -> "dict[str, object]":
-    """`end STATUS [EXIT_CODE|-]` from the process itself."""
-    status = words[1] if len(words) > 1 and words[1] in _STATUSES else "succeeded"
-    code = int(words[2]) if len(words) > 2 and words[2].lstrip("-").isdigit() else None
-    cause = {"failed": "exit_code" if code else "unknown", "cancelled": "cancelled"}.get(status)
-    return {"status": status, "exit_code": code, "signal": None, "failure_cause": cause}
+def _told(record: Record, message: str) -> "dict[str, object]":
+    """The process itself says how its task ended."""
+    from tracer_hooks.supervisor.told import Told
+
+    told = Told(message)
+    if told.disk is not None and isinstance(record.totals, AttachedTotals):
+        record.totals.hand_over(told.disk)
+    if told.detail:
+        record.event("engine", told.detail)
+    return told.outcome
 
 
 def _died(record: Record, now: float, pidfd: int) -> "dict[str, object]":

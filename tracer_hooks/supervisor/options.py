@@ -6,7 +6,7 @@ class Options:
 
     __slots__ = (
         "argv_recorded", "attempt", "capture", "card", "command", "control_fd", "interval_s",
-        "mode", "outputs", "pid", "ready_fd", "redact", "run", "store", "task", "verbose",
+        "mode", "outputs", "pid", "ready_fd", "redact", "resume", "run", "store", "task", "verbose",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -24,6 +24,7 @@ class Options:
         self.verbose = False
         self.command = []  # type: list[str]
         self.pid = 0
+        self.resume = False  # the attempt may have been paused: go on where it was
         self.ready_fd = -1
         self.control_fd = -1
 
@@ -45,6 +46,8 @@ def parse(argv: "list[str]") -> Options:
             options.verbose = True
         elif word == "--no-argv":
             options.argv_recorded = False
+        elif word == "--resume":
+            options.resume = True
         elif position < len(argv):
             _set(options, word, argv[position])
             position += 1

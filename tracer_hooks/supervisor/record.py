@@ -45,6 +45,7 @@ class Record:
         totals: "Totals | AttachedTotals | None" = None,
         events: "PerfEvents | None" = None,
         exits: "ExitMessages | None" = None,
+        spool: "Spool | None" = None,
     ) -> None:
         self.options = options
         self.pid = pid
@@ -53,11 +54,7 @@ class Record:
         self.proc = Proc()
         self.totals = Totals(self.proc) if totals is None else totals
         self.host = posix.uname().nodename
-        tail = identifiers.unique(self.host)
-        path = identifiers.spool_path(
-            options.store, options.run, options.task, options.attempt, tail
-        )
-        self.spool = Spool(path)
+        self.spool = self._new_spool() if spool is None else spool
         self.events = events
         self._evidence = None  # type: Evidence | None
         self.exits = exits
@@ -69,6 +66,14 @@ class Record:
         capture = "+".join([name for name, source in opened.items() if source]) or "poll"
         self.spool.add(first_line(options, self.host, wall_start, capture))
         self.spool.flush()
+
+    def _new_spool(self) -> Spool:
+        options, tail = self.options, identifiers.unique(self.host)
+        return Spool(
+            identifiers.spool_path(
+                options.store, options.run, options.task, options.attempt, tail
+            )
+        )
 
     @property
     def evidence(self) -> "Evidence":
@@ -149,7 +154,7 @@ class Record:
 
     def degraded(self, what: str, why: str) -> None:
         """Say in the record what could not be observed."""
-        self._event("degraded", {"what": what, "why": why})
+        self.event("degraded", {"what": what, "why": why})
 
     def seal(
         self,
@@ -160,16 +165,18 @@ class Record:
     ) -> None:
         """Write the last line: how it `ended` (see `outcome`) at the monotonic time `now`."""
         wall_s = now - self.started
+        paused = ended["status"] == "paused"
         line = {
-            "t": "sealed", "ended_at": now + self.since, "wall_s": wall_s,
+            "t": "paused" if paused else "sealed", "ended_at": now + self.since, "wall_s": wall_s,
         }  # type: dict[str, object]  # fmt: skip
-        line.update(ended)
+        if not paused:
+            line.update(ended)
         self._main_ended(ended)
         try:
             line.update(self._columns(now))
         except Exception as error:  # the outcome is known and will be told
             self.failed(error)
-        if ended["status"] != "succeeded":
+        if ended["status"] not in ("succeeded", "paused"):
             line.update(self._explained(ended, received, now))
         if exec_errno:
             line["exec_errno"] = exec_errno
@@ -180,7 +187,7 @@ class Record:
         if self.spool.dropped_lines:
             line["events_lost"] = self.spool.dropped_lines
         for one in received:
-            self._event("signal", one.detail(), one.at)
+            self.event("signal", one.detail(), one.at)
         usage = resource.getrusage(resource.RUSAGE_SELF)
         line["observer_cpu_s"] = usage.ru_utime + usage.ru_stime
         # not ru_maxrss, which begins at the size of whoever forked us
@@ -213,13 +220,14 @@ class Record:
         try:
             limits_of_time(self.evidence, self.options.card, self.since)
             found, shown = explain(ended, received, self.evidence, self.started, now)
-            self._event("failure", dict(shown, cause=found["failure_cause"]), now)
+            self.event("failure", dict(shown, cause=found["failure_cause"]), now)
         except Exception as error:
             self.failed(error)
             return ended
         return found
 
-    def _event(self, kind: str, detail: "dict[str, object]", at: "float | None" = None) -> None:
+    def event(self, kind: str, detail: "dict[str, object]", at: "float | None" = None) -> None:
+        """Note what happened, now or at the monotonic time `at`."""
         at = (time.monotonic() if at is None else at) + self.since
         self.spool.add({"t": "e", "at": at, "kind": kind, "detail": detail})
 
