@@ -109,6 +109,8 @@ def supervised(
 class RunRecord:
     """What the engine says of a run as a whole: one small file beside the tasks' spools.
 
+    It starts now, or at `started_at` (UNIX time) where it is told of afterwards.
+
     No method raises: a record that can't be written is a pity, a workflow that fails for it a
     defect. `problem` then holds one line that says why.
     """
@@ -124,6 +126,7 @@ class RunRecord:
         workdir: str | None = None,
         command: Sequence[str] = (),
         tags: Mapping[str, str] | None = None,
+        started_at: float | None = None,
     ) -> None:
         self.run_id = identifiers.canonical_run_id(run_id)
         self.problem: str | None = None
@@ -140,7 +143,7 @@ class RunRecord:
             pipeline=pipeline,
             engine=engine,
             engine_version=engine_version,
-            started_at=time.time(),
+            started_at=time.time() if started_at is None else started_at,
             host=host,
             user=_user(),
             workdir=workdir or str(Path.cwd()),
@@ -153,9 +156,12 @@ class RunRecord:
         """Note that something happened to the run."""
         self._append(t="e", at=time.time(), kind=kind, detail=detail)
 
-    def end(self, status: str, total_tasks: int | None = None) -> None:
-        """Close the record; status is succeeded, failed or cancelled."""
-        self._append(t="run_end", ended_at=time.time(), status=status, total_tasks=total_tasks)
+    def end(
+        self, status: str, total_tasks: int | None = None, ended_at: float | None = None
+    ) -> None:
+        """Close the record; status is succeeded, failed or cancelled, `ended_at` now or UNIX time."""
+        ended_at = time.time() if ended_at is None else ended_at
+        self._append(t="run_end", ended_at=ended_at, status=status, total_tasks=total_tasks)
 
     def _append(self, **line: Any) -> None:
         try:

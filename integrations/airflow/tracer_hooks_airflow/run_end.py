@@ -42,8 +42,6 @@ def finish_apart(dag_run: Any, status: str, settings: Settings) -> None:
 
 def _facts(dag_run: Any, status: str) -> dict[str, Any]:
     """What is known of the run; read from the object as it is, without a query."""
-    import platform
-
     from airflow.version import version
 
     from tracer_hooks_airflow.identity import ENGINE, run_key
@@ -69,7 +67,6 @@ def _facts(dag_run: Any, status: str) -> dict[str, Any]:
         "pipeline": dag_run.dag_id,
         "engine": ENGINE,
         "engine_version": version,
-        "host": platform.node(),
         "started_at": moment("start_date"),
         "ended_at": moment("end_date"),
         "status": status,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import os
-import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +14,7 @@ if TYPE_CHECKING:
 
 # The last task's monitor may still be writing its last line.
 _GRACE_S = 1.0
-# A run is noted by an empty file with its id, for whoever is at work on the store.
+# A run is noted by a file with its id, for whoever is at work on the store.
 _MOST_ROUNDS = 1000
 
 
@@ -24,11 +22,12 @@ def finish(run: dict[str, Any], store: str, ingest: bool) -> None:
     """Write the record of `run`, then ingest it and what else has ended meanwhile."""
     from tracer_hooks.adapter import RunRecord
 
-    RunRecord.ended(store=store, **run)
+    status, ended_at = run.pop("status"), run.pop("ended_at")
+    RunRecord(store=store, **run).end(status, ended_at=ended_at)
     if not ingest:
         return
-    waiting = _waiting(store)
-    waiting.mkdir(mode=0o700, parents=True, exist_ok=True)
+    waiting = Path(store) / ".ended"
+    waiting.mkdir(parents=True, exist_ok=True)
     note = waiting / hashlib.sha256(run["run_id"].encode()).hexdigest()
     note.write_text(run["run_id"])
     time.sleep(_GRACE_S)
@@ -49,12 +48,6 @@ def _ingest(run_id: str, store: str) -> None:
     from tracer_hooks.finish import finish_run
 
     finish_run(run_id, store)
-
-
-def _waiting(store: str) -> Path:
-    """The folder of notes of runs that have ended: of this user and host, for this store."""
-    name = hashlib.sha256(store.encode()).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"tracer-hooks-{os.getuid()}" / name
 
 
 @contextmanager
