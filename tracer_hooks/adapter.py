@@ -159,7 +159,10 @@ class RunRecord:
     def end(
         self, status: str, total_tasks: int | None = None, ended_at: float | None = None
     ) -> None:
-        """Close the record; status is succeeded, failed or cancelled, `ended_at` now or UNIX time."""
+        """Close the record, as of now or `ended_at` (UNIX time).
+
+        `status` is succeeded, failed or cancelled.
+        """
         ended_at = time.time() if ended_at is None else ended_at
         self._append(t="run_end", ended_at=ended_at, status=status, total_tasks=total_tasks)
 

@@ -32,9 +32,7 @@ _REBOOT_S = 60.0
 _PROC = Path("/proc")
 
 
-def attempt_state(
-    spool: Spool, *, now: float | None = None, run_over: bool = False
-) -> State:
+def attempt_state(spool: Spool, *, now: float | None = None, run_over: bool = False) -> State:
     """`sealed`; `running`; `lost`: nobody writes it, as far as can be seen; `abandoned`: nobody
     will ever write it again, so it may be ingested. `run_over`: its run is known to have ended."""
     if spool.paused:

@@ -87,9 +87,7 @@ class AttachedTotals:
         self._last = (max(self._last[0], user), max(self._last[1], system))
         return self._last
 
-    def io(
-        self, live: "Iterable[Process]"
-    ) -> "tuple[int | None, int | None, int, int] | None":
+    def io(self, live: "Iterable[Process]") -> "tuple[int | None, int | None, int, int] | None":
         """(rchar, wchar, read_bytes, write_bytes); None if the process may not be read."""
         total = list(self._escaped_io)
         known = False

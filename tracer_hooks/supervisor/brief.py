@@ -4,6 +4,8 @@ from tracer_hooks.supervisor.procfs import Proc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tracer_hooks.supervisor.record import Record
 
 
@@ -48,7 +50,7 @@ def columns(record: "Record", zombie: "Zombie | None", now: float) -> "dict[str,
     return line
 
 
-def io_columns(io: "tuple[int, int, int, int] | None") -> "dict[str, object]":
+def io_columns(io: "Sequence[int | None] | None") -> "dict[str, object]":
     """The four I/O columns of (rchar, wchar, read_bytes, write_bytes)."""
     names = ("io_read_chars", "io_write_chars", "disk_read_bytes", "disk_write_bytes")
     return dict(zip(names, io or (None, None, None, None)))

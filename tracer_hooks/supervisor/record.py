@@ -70,9 +70,7 @@ class Record:
     def _new_spool(self) -> Spool:
         options, tail = self.options, identifiers.unique(self.host)
         return Spool(
-            identifiers.spool_path(
-                options.store, options.run, options.task, options.attempt, tail
-            )
+            identifiers.spool_path(options.store, options.run, options.task, options.attempt, tail)
         )
 
     @property

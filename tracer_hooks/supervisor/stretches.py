@@ -67,7 +67,7 @@ class StretchSpool(Spool):
         moved, before = dict(line), self._before
         rows = moved.get("p")
         if isinstance(rows, list):
-            moved["p"] = [[_whole(row[0]) + self._first_id] + row[1:] for row in rows]
+            moved["p"] = [[_whole(row[0]) + self._first_id, *row[1:]] for row in rows]
         if not before:
             return moved
         mean = _mean(before, moved)
@@ -140,7 +140,7 @@ def _mean(before: "dict[str, object]", now: "dict[str, object]") -> "int | None"
     first, second = before.get("memory_mean_bytes"), now.get("memory_mean_bytes")
     first_s, second_s = before.get("wall_s"), now.get("wall_s", now.get("elapsed_s"))
     figures = (first, second, first_s, second_s)
-    if not all([isinstance(figure, (int, float)) for figure in figures]):
+    if not all(isinstance(figure, (int, float)) for figure in figures):
         return None
     total_s = first_s + second_s  # type: ignore[operator]
     if total_s <= 0:

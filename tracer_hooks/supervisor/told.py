@@ -40,7 +40,7 @@ class Told:
     def disk(self) -> "tuple[int, int] | None":
         """Bytes read from and written to disks by the process and by children that it reaped."""
         figures = [self.named.get(name, "") for name in ("disk_read_bytes", "disk_write_bytes")]
-        if not all([figure.isdigit() for figure in figures]):
+        if not all(figure.isdigit() for figure in figures):
             return None
         return int(figures[0]), int(figures[1])
 

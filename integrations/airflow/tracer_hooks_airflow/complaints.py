@@ -1,6 +1,7 @@
 """What goes wrong on our side is said once, in the task's own log, and changes nothing else."""
 
 import logging
+from contextlib import suppress
 
 _said: set[str] = set()
 
@@ -10,10 +11,8 @@ def complain(message: str) -> None:
     if message in _said:
         return
     _said.add(message)
-    try:
+    with suppress(Exception):  # a log that cannot be written must not stop a task
         logging.getLogger("airflow.task").warning("tracer-hooks: %s", message)
-    except Exception:  # noqa: S110 - a log that cannot be written must not stop a task
-        pass
 
 
 def explain(error: BaseException) -> str:

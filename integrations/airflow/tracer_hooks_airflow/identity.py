@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tracer_hooks.adapter import TaskCard
-
 from tracer_hooks_airflow.elsewhere import elsewhere
 
 if TYPE_CHECKING:
@@ -91,7 +90,7 @@ def _time_allowed(task: Any, asked: Mapping[str, Any]) -> float | None:
     """Seconds: what the author asked for, else the operator's execution_timeout."""
     if asked.get("time") is not None:
         return float(asked["time"])
-    limit = getattr(task, "execution_timeout", None)
+    limit: Any = getattr(task, "execution_timeout", None)
     return float(limit.total_seconds()) if hasattr(limit, "total_seconds") else None
 
 

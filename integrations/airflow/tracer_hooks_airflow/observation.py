@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tracer_hooks.monitor import Monitor
-
     from tracer_hooks_airflow.outcomes import Outcome
     from tracer_hooks_airflow.settings import Settings
 
@@ -78,7 +77,6 @@ def begin(ti: Any, settings: Settings, asked: Mapping[str, Any] | None = None) -
     # Not at the top: Airflow imports our modules where no task is run.
     from tracer_hooks.cards import secrets
     from tracer_hooks.monitor import Monitor
-
     from tracer_hooks_airflow.identity import card_of
 
     options = ["--resume"]

@@ -23,6 +23,36 @@ class TracerHooksPlugin(AirflowPlugin):  # type: ignore[misc]  # Airflow's are u
     name = "tracer_hooks"
 
     @cached_property
+    def global_operator_extra_links(self) -> list[Any]:
+        """The button at each task instance."""
+        from tracer_hooks_airflow.links import RecordLink
+
+        return [RecordLink()]
+
+    @cached_property
+    def fastapi_apps(self) -> list[Any]:
+        """The pages, in Airflow 3."""
+        from tracer_hooks_airflow.asgi import registration
+
+        return [registration()]
+
+    @cached_property
+    def external_views(self) -> list[Any]:
+        """The tabs that show them."""
+        from tracer_hooks_airflow.asgi import external_views
+
+        return external_views()
+
+    @cached_property
+    def flask_blueprints(self) -> list[Any]:
+        """The pages, in Airflow 2. Airflow 3 asks for these too, where it still serves such."""
+        if _major() >= 3:
+            return []
+        from tracer_hooks_airflow.wsgi import blueprint
+
+        return [blueprint()]
+
+    @cached_property
     def listeners(self) -> list[Any]:
         """One, if `[tracer_hooks] dags` names any: in Airflow 2 the mere presence of a listener
         forbids tasks that end in the triggerer."""
@@ -40,3 +70,9 @@ class TracerHooksPlugin(AirflowPlugin):  # type: ignore[misc]  # Airflow's are u
         except Exception as error:
             complain(f"no task is observed: {explain(error)}")
             return []
+
+
+def _major() -> int:
+    from airflow import __version__
+
+    return int(__version__.partition(".")[0])

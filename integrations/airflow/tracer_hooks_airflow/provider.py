@@ -2,18 +2,23 @@
 
 from typing import Any
 
-_OPTIONS: dict[str, tuple[str, str, str | None]] = {
-    "dags": ("string", "Which DAGs the listener observes: patterns of DAG ids with * and ?, "
-             "separated by spaces or commas; `!pattern` excludes. Empty: only tasks that are "
-             "decorated with @traced or @task.traced.", ""),
-    "store": ("string", "The folder where records are kept. All workers, the scheduler and the "
-              "web server must reach it by this path. Default: .tracer in AIRFLOW_HOME.", ""),
+_DAGS = """\
+Which DAGs the listener observes: patterns of DAG ids with * and ?, separated by spaces or commas;
+`!pattern` excludes. Empty: only tasks that are decorated with @traced or @task.traced."""
+_STORE = """\
+The folder where records are kept, which all workers, the scheduler and the web server reach by
+this path. Default: .tracer in AIRFLOW_HOME."""
+_INGEST = """\
+Whether a process of its own brings a DAG run's records into Parquet when the run is over. Who
+reads the run does so otherwise."""
+_OPTIONS = {
+    "dags": ("string", _DAGS, ""),
+    "store": ("string", _STORE, ""),
     "capture": ("string", "How processes are seen: auto, perf, taskstats or poll.", "auto"),
     "interval": ("float", "Seconds between two looks at a task's processes.", "0.1"),
     "argv": ("boolean", "Whether command lines are recorded, redacted.", "True"),
-    "ingest": ("boolean", "Whether a process of its own brings a DAG run's records into Parquet "
-               "when the run is over. Who reads the run does so otherwise.", "True"),
-}  # fmt: skip
+    "ingest": ("boolean", _INGEST, "True"),
+}
 
 
 def get_provider_info() -> dict[str, Any]:
