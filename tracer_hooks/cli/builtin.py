@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracer_hooks.cli import compact, compare, cost, demo, doctor, export, report, runs, show, tune
+from tracer_hooks.cli import (
+    compact,
+    compare,
+    cost,
+    demo,
+    doctor,
+    export,
+    nextflow,
+    report,
+    runs,
+    show,
+    tune,
+)
 from tracer_hooks.plugins import hookimpl
 
 if TYPE_CHECKING:
@@ -18,6 +30,7 @@ COMMANDS = (
     export.COMMAND,
     compare.COMMAND,
     tune.COMMAND,
+    nextflow.COMMAND,
     compact.COMMAND,
     doctor.COMMAND,
     demo.COMMAND,

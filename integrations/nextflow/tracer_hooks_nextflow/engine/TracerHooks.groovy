@@ -1,0 +1,124 @@
+// What runs inside Nextflow: puts our hook before each task's script, and tells the recorder, a
+// process beside the engine, what the engine knows. tracer.config compiles it at the first task.
+//
+// Nothing here may fail a workflow: whatever goes wrong leaves a task as it would be without us.
+
+import java.nio.file.FileSystems
+import java.nio.file.Files
+import java.nio.file.Path
+import java.util.concurrent.CopyOnWriteArrayList
+import nextflow.Session
+import nextflow.processor.TaskHandler
+import nextflow.trace.TraceObserver
+import nextflow.trace.TraceRecord
+
+class TracerHooks implements TraceObserver {
+
+    // Under this name a task keeps its own beforeScript; that it is there says that ours is in place.
+    static final String OWN = 'tracerHooksOwnBeforeScript'
+    static final String MARKER = '.command.tracer'
+    // Executors that run the wrapper itself inside the task's container.
+    static final Set<String> INSIDE = [
+        'k8s', 'awsbatch', 'google-batch', 'google-lifesciences', 'azurebatch', 'tes', 'float',
+    ] as Set
+
+    private final Session session
+    private final Map settings
+    private final TracerCards cards
+    private final TracerRecorder recorder
+
+    /** `settings`: home (the folder of task.sh), python, supervisor, store, run, pipeline, options. */
+    TracerHooks( Session session, Map settings ) {
+        this.session = session
+        this.settings = settings
+        final meta = session.workflowMetadata
+        cards = new TracerCards(session, settings)
+        recorder = new TracerRecorder(settings, cards.run())
+        watchEngine()
+        final hooks = this
+        meta.onComplete { hooks.finish() }
+    }
+
+    /** Called while a task's configuration is resolved, before its beforeScript is asked for. */
+    void attach( task ) {
+        if( task.containsKey(OWN) )
+            return
+        task.put(OWN, task.getRawValue('beforeScript'))
+        task.put('beforeScript', { before((Map) getDelegate()) })
+    }
+
+    /** Our hook, then the task's own beforeScript, which the engine resolves as it always does. */
+    private String before( Map context ) {
+        final task = context.get('task')
+        final own = task.get(OWN)?.toString()
+        try {
+            final ours = hook(context, task)
+            return own ? ours + '\n' + own : ours
+        }
+        catch( Throwable error ) {
+            recorder.warn("not recorded, and runs as it is: a task of ${task.get('process')} ($error)")
+            return own
+        }
+    }
+
+    private String hook( Map context, task ) {
+        final folder = (Path) task.get('workDir')
+        final inside = task.get('executor') in INSIDE || folder.fileSystem != FileSystems.default
+        final card = cards.of(context, task)
+        final words = [card.run_id, card.task_id, card.attempt, TracerCards.json(card), folder, settings.store,
+                       inside ? 'python3' : settings.python, inside ? staged() : settings.supervisor]
+        final call = (['tracer_hooks_task'] + (words + settings.options).collect { quoted(it) }).join(' ')
+        final file = "${settings.home}/task.sh"
+        if( inside )
+            return new File(file).text + call + ' || true'
+        // Where a node has no such file the task runs as it is, and the engine is told why.
+        final note = "echo ${quoted("missing: there is no $file on this host")} > ${quoted("$folder/$MARKER")}"
+        return "if [ -r ${quoted(file)} ]; then . ${quoted(file)} && $call || true; else $note || true; fi"
+    }
+
+    /** The supervisor in one file, where containers that mount the work folder see it. */
+    private String staged() { "${session.workDir}/.tracer-hooks/supervisor.pyz" }
+
+    private static String quoted( Object text ) { "'" + text.toString().replace("'", "'\\''") + "'" }
+
+    /** The workflow is over. */
+    void finish() {
+        final meta = session.workflowMetadata
+        recorder.end(meta.success ? 'succeeded' : session.isCancelled() ? 'cancelled' : 'failed')
+    }
+
+    /** Be told of every task. The engine's list is replaced, not changed: others walk through it. */
+    private void watchEngine() {
+        for( name in ['observersV1', 'observers'] ) {
+            try {
+                final field = Session.getDeclaredField(name)
+                field.accessible = true
+                field.set(session, new CopyOnWriteArrayList((Collection) field.get(session) ?: []) << this)
+                return
+            }
+            catch( NoSuchFieldException ignored ) { }
+        }
+        recorder.warn('this Nextflow does not say when tasks were submitted and completed, and which were cached')
+    }
+
+    @Override
+    void onProcessComplete( TaskHandler handler, TraceRecord trace ) { quietly { tell(handler, trace, note(handler)) } }
+
+    @Override
+    void onProcessCached( TaskHandler handler, TraceRecord trace ) { quietly { tell(handler, trace, 'cached') } }
+
+    private void tell( TaskHandler handler, TraceRecord trace, String note ) {
+        recorder.task(cards.engineSide(handler.task, trace), note)
+    }
+
+    /** What the hook left in the task's folder: '' if the supervisor ran; null if no hook was there. */
+    private static String note( TaskHandler handler ) {
+        final marker = handler.task.workDir?.resolve(MARKER)
+        return marker && Files.exists(marker) ? marker.text.trim() : null
+    }
+
+    private void quietly( Closure work ) {
+        try { work.call() }
+        catch( Throwable error ) { recorder.warn("what the engine knows of a task is not recorded ($error)") }
+    }
+}

@@ -1,0 +1,124 @@
+"""The recorder: a process beside the engine that writes down what it is told, one JSON line each.
+
+`{"run": {…}}` begins, `{"task": {…}, "note": TEXT}` comes for each attempt that the engine is done
+with, `{"end": STATUS}` closes: then the run is ingested and its summary printed, for the engine's
+log. If the engine dies the pipe ends; the record then has no end and whoever reads first ingests.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if __name__ == "__main__":
+    # Started by its path and isolated: an editable installation knows only this folder's parent.
+    sys.path.append(str(Path(__file__).resolve().parent.parent))
+
+from tracer_hooks.adapter import RunRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+EVENT = "engine_task"  # one for each attempt that the engine is done with, with the engine's times
+
+
+class Recorder:
+    """One run, as its engine tells of it."""
+
+    def __init__(self, run: dict[str, Any]) -> None:
+        self.store, self.run_id = run["store"], run["run_id"]
+        self._record = RunRecord(
+            self.run_id,
+            store=self.store,
+            pipeline=run.get("pipeline"),
+            engine="nextflow",
+            engine_version=run.get("engine_version"),
+            workdir=run.get("workdir"),
+            command=str(run.get("command") or "").split(),
+            tags=run.get("tags"),
+        )
+        self.counts: Counter[str] = Counter()
+        self._whys: dict[str, str] = {}
+        if run.get("work"):
+            stage(Path(run["work"]))
+
+    def task(self, facts: dict[str, Any], note: str | None) -> None:
+        """An attempt is over, as the engine sees it; `note` is what was found in its folder."""
+        how = what_became(facts, note)
+        self.counts[how] += 1
+        if how in ("partly", "missing"):
+            self._whys.setdefault(how, (note or "").partition(": ")[2])
+        self._record.event(EVENT, **facts, recorded=how)
+
+    def end(self, status: str) -> list[str]:
+        """Close the record and ingest; returns lines for the engine's log."""
+        told = sum(self.counts.values())
+        self._record.end(status, total_tasks=told)
+        if self._record.problem:
+            problem = f"{self._record.problem}; the tasks ran, but nothing is recorded"
+            return [f"warning: {problem}"]
+        if not told:
+            return []
+        from tracer_hooks.finish import finish_run
+
+        return [*finish_run(self.run_id, self.store), *self._remarks()]
+
+    def _remarks(self) -> Iterable[str]:
+        seen = self.counts
+        if seen["cached"]:
+            yield f"  {'cached':<14} {_tasks(seen['cached'])}, not run again"
+        if seen["never started"]:
+            yield f"  {'never started':<14} {_tasks(seen['never started'])}"
+        if seen["partly"]:
+            tasks = _tasks(seen["partly"])
+            yield f"warning: {tasks} recorded by bash alone: {self._whys['partly']}"
+        if seen["missing"]:
+            why = self._whys["missing"] or (
+                "no hook ran in them; does their process have a `spack` directive of its own?"
+            )
+            yield f"warning: {_tasks(seen['missing'])} not recorded: {why}"
+
+
+def what_became(facts: dict[str, Any], note: str | None) -> str:
+    """cached, never started, observed, partly (by bash alone) or missing."""
+    if note == "cached":
+        return "cached"
+    if note is None:
+        return "missing" if facts.get("started_at") else "never started"
+    return note.partition(":")[0] if note.startswith(("partly:", "missing:")) else "observed"
+
+
+def stage(work: Path) -> None:
+    """Put the supervisor, in one file, where containers that mount the work folder see it."""
+    from tracer_hooks_nextflow.packing import pack
+
+    with contextlib.suppress(OSError):  # such containers then record with bash alone, and say so
+        pack(work / ".tracer-hooks" / "supervisor.pyz")
+
+
+def _tasks(number: int) -> str:
+    return f"{number} task" if number == 1 else f"{number} tasks"
+
+
+def main() -> None:
+    """Listen until the engine has ended."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # Ctrl-C is for the engine, which then says so
+    recorder: Recorder | None = None
+    for line in sys.stdin:
+        told = json.loads(line)
+        if "run" in told:
+            recorder = Recorder(told["run"])
+        elif recorder is not None and "task" in told:
+            recorder.task(told["task"], told.get("note"))
+        elif recorder is not None and "end" in told:
+            sys.stdout.write("\n".join(recorder.end(told["end"])) + "\n")
+
+
+if __name__ == "__main__":
+    main()

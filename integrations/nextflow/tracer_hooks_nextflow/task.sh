@@ -1,0 +1,151 @@
+# Sourced by a task's wrapper (.command.run) before anything of the task itself runs: has nxf_launch,
+# which starts the task's script or its container, run under the supervisor. Bash 3.2 or later.
+#
+# The task comes first. Where the supervisor can't be started, the task is started without it and
+# bash notes what it can; the reason goes into .command.tracer, which the engine reads. Every name
+# begins with tracer_hooks_, nothing is exported, and it holds under the wrapper's `set -e` and `-u`.
+
+# tracer_hooks_task RUN TASK ATTEMPT CARD FOLDER STORE PYTHON SUPERVISOR [OPTION…]
+tracer_hooks_task() {
+    tracer_hooks_card=$4 tracer_hooks_folder=$5 tracer_hooks_python=$7 tracer_hooks_supervisor=$8
+    tracer_hooks_add_job
+    tracer_hooks_options=(run --store "$6" --run "$1" --task "$2" --attempt "$3"
+        --card "$tracer_hooks_card" "${@:9}")
+    tracer_hooks_spools="$6/spool/$1" tracer_hooks_attempt=$3
+    if [ -f "$tracer_hooks_folder/.command.run" ]; then
+        # The wrapper again, entered at nxf_launch, as the engine itself enters it at nxf_trace.
+        tracer_hooks_bare=(/bin/bash -c 'set -- nxf_launch; . "$0"' "$tracer_hooks_folder/.command.run")
+        if [ -n "${NXF_BOXID:-}" ]; then
+            tracer_hooks_bare[2]="$(tracer_hooks_variables)"$'\n'"${tracer_hooks_bare[2]}"
+        fi
+    else
+        eval "tracer_hooks_original() $(declare -f nxf_launch | tail -n +2)"
+        tracer_hooks_bare=(tracer_hooks_original)
+    fi
+    nxf_launch() { tracer_hooks_launch; }
+}
+
+# One more of the card's tags, which stand last: the number that the queue gave this job.
+tracer_hooks_add_job() {
+    local job=${SLURM_JOB_ID:-${PBS_JOBID:-${LSB_JOBID:-${AWS_BATCH_JOB_ID:-}}}}
+    if [ -n "${SLURM_ARRAY_JOB_ID:-}" ]; then
+        job="${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID:-}"
+    elif [ -z "$job" ] && [ -n "${SGE_TASK_ID:-}" ]; then
+        job=${JOB_ID:-}
+    fi
+    job=${job//[^A-Za-z0-9_.:-]/}
+    if [ -n "$job" ] && [ "${tracer_hooks_card: -2}" = '}}' ]; then
+        tracer_hooks_card="${tracer_hooks_card:0:${#tracer_hooks_card}-2},\"native_id\":\"$job\"}}"
+    fi
+}
+
+# What sets, in another shell, the variables of this one that a container's command line names.
+tracer_hooks_variables() {
+    local rest name
+    rest=$(declare -f nxf_launch)
+    while [[ $rest =~ \$\{?([A-Za-z_][A-Za-z0-9_]*) ]]; do
+        name=${BASH_REMATCH[1]}
+        rest=${rest#*"${BASH_REMATCH[0]}"}
+        [ -z "${!name+set}" ] || declare -p "$name"
+    done
+}
+
+tracer_hooks_launch() {
+    local status=0 why=
+    tracer_hooks_refused || why=$tracer_hooks_why
+    local marker="$tracer_hooks_folder/.command.tracer"
+    if [ -z "$why" ]; then
+        # The task itself empties this file: while it says so, nothing of the task was started.
+        { echo "missing: the supervisor did not start" > "$marker"; } 2> /dev/null || true
+        "$tracer_hooks_python" -I -S "$tracer_hooks_supervisor" "${tracer_hooks_options[@]}" -- \
+            "${tracer_hooks_bare[@]:0:2}" '{ : > "${0%/*}/.command.tracer"; } 2> /dev/null; '"${tracer_hooks_bare[2]}" \
+            "${tracer_hooks_bare[3]}" || status=$?
+        if [ "$status" = 0 ] || [ ! -s "$marker" ]; then
+            return "$status"
+        fi
+        why="the supervisor did not start (exit status $status of $tracer_hooks_python)"
+    fi
+    tracer_hooks_alone "$why"
+}
+
+# Whether the supervisor can be started here; if not, tracer_hooks_why says why.
+tracer_hooks_refused() {
+    tracer_hooks_why=
+    if [ "${#tracer_hooks_bare[@]}" = 1 ]; then
+        tracer_hooks_why="the wrapper is no file here"
+    elif [ ! -r "$tracer_hooks_supervisor" ]; then
+        tracer_hooks_why="there is no $tracer_hooks_supervisor on this host"
+    elif [ "${tracer_hooks_python#/}" = "$tracer_hooks_python" ]; then
+        "$tracer_hooks_python" -I -S -c 'import sys; sys.exit(sys.version_info < (3, 9))' \
+            2> /dev/null || tracer_hooks_why="no python3 of 3.9 or later in this image"
+    elif [ ! -x "$tracer_hooks_python" ]; then
+        tracer_hooks_why="there is no $tracer_hooks_python on this host"
+    fi
+    [ -z "$tracer_hooks_why" ]
+}
+
+# Run the task as it is, and leave a spool with what bash knows: start, end, exit status, CPU time.
+tracer_hooks_alone() {
+    local status=0 spool start end user=null system=null cpu=null
+    local marker="$tracer_hooks_folder/.command.tracer"
+    spool="$tracer_hooks_spools/bash.$tracer_hooks_attempt.${HOSTNAME:-host}-$$-$RANDOM$RANDOM.jsonl"
+    start=$(tracer_hooks_now)
+    { [ -d "$tracer_hooks_spools" ] || mkdir -p "$tracer_hooks_spools"; } 2> /dev/null || spool=
+    { [ -z "$spool" ] || tracer_hooks_first_line > "$spool"; } 2> /dev/null || spool=
+    "${tracer_hooks_bare[@]}" || status=$?
+    end=$(tracer_hooks_now)
+    # Only this shell itself knows the CPU time of what it has waited for: no $(…) here.
+    if times > "$marker" && { read -r _ && read -r user system; } < "$marker"; then
+        tracer_hooks_micros user system
+        cpu=$((user + system))
+    fi 2> /dev/null || true
+    { [ -z "$spool" ] || tracer_hooks_last_lines "$1" >> "$spool"; } 2> /dev/null || spool=
+    { if [ -n "$spool" ]; then echo "partly: $1"; else echo "missing: $1"; fi > "$marker"; } \
+        2> /dev/null || true
+    return "$status"
+}
+
+tracer_hooks_first_line() {
+    printf '{"t":"card","v":1,"card":%s,"started_at":%s,"host":"%s","workdir":"%s",' \
+        "$tracer_hooks_card" "$(tracer_hooks_decimal "$start")" \
+        "${HOSTNAME//[^A-Za-z0-9_.-]/}" "${PWD//[^A-Za-z0-9_.\/ :+,@=-]/?}"
+    printf '"capture":"totals","mode":"run"}\n'
+}
+
+tracer_hooks_last_lines() {
+    local word=succeeded cause=null
+    [ "$status" = 0 ] || word=failed cause='"exit_code"'
+    printf '{"t":"e","at":%s,"kind":"degraded","detail":{"what":"the supervisor","why":"%s"}}\n' \
+        "$(tracer_hooks_decimal "$end")" "${1//[^A-Za-z0-9_.\/ :()-]/?}"
+    printf '{"t":"sealed","ended_at":%s,"wall_s":%s,"status":"%s","exit_code":%d,' \
+        "$(tracer_hooks_decimal "$end")" "$(tracer_hooks_decimal "$((end - start))")" "$word" "$status"
+    printf '"failure_cause":%s,"cpu_user_s":%s,"cpu_system_s":%s,"cpu_s":%s,"capture":"totals"}\n' \
+        "$cause" "$(tracer_hooks_decimal "$user")" "$(tracer_hooks_decimal "$system")" \
+        "$(tracer_hooks_decimal "$cpu")"
+}
+
+# Microseconds since 1970.
+tracer_hooks_now() {
+    local at=${EPOCHREALTIME:-}
+    [ -n "$at" ] || at=$(date +%s)000000
+    printf '%s' "${at/[.,]/}"
+}
+
+# Microseconds as seconds; what is no number stays as it is.
+tracer_hooks_decimal() {
+    case $1 in
+        *[!0-9]* | '') printf '%s' "$1" ;;
+        *) printf '%d.%06d' "$(($1 / 1000000))" "$(($1 % 1000000))" ;;
+    esac
+}
+
+# tracer_hooks_micros NAME…: `1m2.345s`, as `times` writes it, becomes 62345000.
+tracer_hooks_micros() {
+    local name value seconds
+    for name; do
+        value=${!name%s}
+        seconds=${value#*m}
+        seconds=${seconds/[.,]/}
+        printf -v "$name" '%d' "$((10#${value%%m*} * 60000000 + 10#$seconds * 1000))"
+    done
+}
