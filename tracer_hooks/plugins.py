@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
     from tracer_hooks.cli.command import Command
-    from tracer_hooks.export.exporter import Exporter
+    from tracer_hooks.export.exporter import Exporter, RunsExporter
     from tracer_hooks.export.sender import Sender
     from tracer_hooks.prices.sheet import PriceSheet
     from tracer_hooks.report.renderer import Renderer
@@ -53,7 +53,7 @@ class Hooks:
 
     @staticmethod
     @hookspec
-    def tracer_hooks_exporters() -> dict[str, Exporter]:  # type: ignore[empty-body]
+    def tracer_hooks_exporters() -> dict[str, Exporter | RunsExporter]:  # type: ignore[empty-body]
         """Formats for `tracer-hooks export NAME RUN`, by name."""
 
     @staticmethod
@@ -114,9 +114,9 @@ def renderers(plugins: pluggy.PluginManager | None = None) -> dict[str, Renderer
     return found
 
 
-def exporters(plugins: pluggy.PluginManager | None = None) -> dict[str, Exporter]:
+def exporters(plugins: pluggy.PluginManager | None = None) -> dict[str, Exporter | RunsExporter]:
     """Every export format by name; an installed plugin's wins over a built-in one."""
-    found: dict[str, Exporter] = {}
+    found: dict[str, Exporter | RunsExporter] = {}
     for answer in _answers("tracer_hooks_exporters", _are_exporters, plugins):
         found.update(answer)
     return found
@@ -199,7 +199,7 @@ def _are_functions(answer: Any) -> bool:
 def _are_exporters(answer: Any) -> bool:
     return isinstance(answer, dict) and all(
         isinstance(name, str)
-        and callable(getattr(exporter, "export", None))
+        and callable(getattr(exporter, "export", getattr(exporter, "export_runs", None)))
         and isinstance(getattr(exporter, "summary", None), str)
         and isinstance(getattr(exporter, "suffix", None), str)
         for name, exporter in answer.items()

@@ -34,10 +34,10 @@ class CostReport:
     """What a run cost. Frames have the columns of COSTS in units of `run["currency"]`.
 
     `tasks`: one row per attempt, with `task_id`, `attempt`, `spool`, and `cpu_hours`,
-    `memory_gib_hours` allocated; `steps`, `samples`: one row each (null: of none), with `unpriced_share`; `tools`: one
-    row each, and `(unattributed)`; most expensive first. `run`: the same keys, and `currency`,
-    `host_cost`, `idle`, `unpriced_share`, `price_source`, `price_as_of`, `method`, `margin`.
-    `hosts`: of each host, why it has no price (None: it has one). `carbon`: energy and emissions
+    `memory_gib_hours` allocated; `steps`, `samples`: one row each (null: of none), with
+    `unpriced_share`; `tools`: one row each, and `(unattributed)`; most expensive first. `run`: the
+    same keys, and `currency`, `host_cost`, `idle`, `unpriced_share`, `price_source`, `price_as_of`,
+    `method`, `margin`. `hosts`: of each host, why it has no price (None: it has one). `carbon`: energy and emissions
     with their assumptions, if they were asked for.
     """
 

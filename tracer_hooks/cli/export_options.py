@@ -17,11 +17,11 @@ def add_server(parser: argparse.ArgumentParser) -> None:
     """`--to`, `--all`, `--follow`, `--wait`."""
     from tracer_hooks.quantities import parse_duration
 
+    parser.add_argument("--all", action="store_true", help="every run in the store")
     group = parser.add_argument_group("for a server (postgres)")
     group.add_argument(
         "--to", metavar="URL", help="the server's address; may also stand before RUN"
     )
-    group.add_argument("--all", action="store_true", help="every run in the store")
     group.add_argument(
         "--follow",
         metavar="DURATION",
@@ -40,13 +40,14 @@ def add_server(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def check_file(options: argparse.Namespace) -> None:
-    """Raise UsageError if a file can't be written as these options ask."""
-    given = ("to", "all", "follow", "wait")
-    for name in given:
+def check_file(options: argparse.Namespace, *, several: bool) -> None:
+    """Raise UsageError if a file, of one run or several, can't be written as these options ask."""
+    if several:
+        check_runs(options)
+    for name in ("to", "follow", "wait", *(() if several else ("all",))):
         if getattr(options, name) not in (None, False):
             raise UsageError(f"{options.format} is a file: use --output instead of --{name}")
-    if len(options.runs) > 1:
+    if len(options.runs) > 1 and not several:
         raise UsageError(f"{options.format} takes one run: name just one")
 
 
@@ -59,6 +60,11 @@ def target_of(options: argparse.Namespace, example: str) -> str:
         raise UsageError(f"say where to: --to {example}" + (", just one" if given else ""))
     if options.output:
         raise UsageError(f"{options.format} is a server: use --to instead of --output")
+    check_runs(options)
+    return str(given[0])
+
+
+def check_runs(options: argparse.Namespace) -> None:
+    """Raise UsageError if runs are named and all are asked for."""
     if options.all and options.runs:
         raise UsageError("name runs, or write --all: not both")
-    return str(given[0])

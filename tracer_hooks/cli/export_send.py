@@ -5,18 +5,16 @@ from __future__ import annotations
 import math
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tracer_hooks.cli.export_options import PATIENCE_S, target_of
+from tracer_hooks.cli.export_runs import chosen_runs
 from tracer_hooks.cli.output import warn
-from tracer_hooks.cli.prices import pricing_of
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
 
-    from tracer_hooks.export.sender import Destination, RunToSend, Sender
-    from tracer_hooks.store import Store
+    from tracer_hooks.export.sender import Destination, Sender
 
 
 def send(sender: Sender, options: argparse.Namespace) -> int:
@@ -38,32 +36,8 @@ def send(sender: Sender, options: argparse.Namespace) -> int:
 
 
 def _send_all(destination: Destination, options: argparse.Namespace, *, quiet: bool) -> None:
-    for run in _runs(options):
+    for run in chosen_runs(options)[1]:
         sent = destination.send(run)
         if sent is not None or not quiet:
             sys.stdout.write(f"{run.run_id}: {sent or 'nothing new'}\n")
             sys.stdout.flush()
-
-
-def _runs(options: argparse.Namespace) -> Iterator[RunToSend]:
-    """The runs, oldest first, each read when it is its turn."""
-    from tracer_hooks.export.sender import RunToSend
-    from tracer_hooks.reading import ingest, run_records, tables
-    from tracer_hooks.store import Store
-
-    # Prices may be a file that is changed meanwhile.
-    pricing = pricing_of(options)
-    store = Store(options.store, on_warning=warn)
-    chosen = _chosen(store, options)
-    for run_id in chosen or [None]:
-        ingest(store, run_id, None)
-    for record in run_records(store, chosen):
-        run_id = record["run_id"]
-        yield RunToSend(run_id, record, tables(store, run_id), pricing)
-
-
-def _chosen(store: Store, options: argparse.Namespace) -> list[Any]:
-    """Whole ids of the runs that were named; empty: all of them."""
-    if options.all:
-        return []
-    return list(dict.fromkeys(store.resolve(run) for run in options.runs or ["latest"]))

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracer_hooks.export.exporter import LazyExporter
+from tracer_hooks.export.exporter import LazyExporter, LazyRunsExporter
 from tracer_hooks.export.sender import LazySender
 from tracer_hooks.plugins import hookimpl
 
 if TYPE_CHECKING:
-    from tracer_hooks.export.exporter import Exporter
+    from tracer_hooks.export.exporter import Exporter, RunsExporter
     from tracer_hooks.export.sender import Sender
 
 
 @hookimpl
-def tracer_hooks_exporters() -> dict[str, Exporter]:
-    """Traces that open in ui.perfetto.dev and in speedscope."""
+def tracer_hooks_exporters() -> dict[str, Exporter | RunsExporter]:
+    """Traces that open in ui.perfetto.dev and in speedscope; metrics for a Prometheus."""
     return {
         "perfetto": LazyExporter(
             "tracer_hooks.export.perfetto",
@@ -26,6 +26,11 @@ def tracer_hooks_exporters() -> dict[str, Exporter]:
             "tracer_hooks.export.speedscope",
             "flame graphs for speedscope: CPU and wall time by step, task and process",
             ".speedscope.json",
+        ),
+        "openmetrics": LazyRunsExporter(
+            "tracer_hooks.export.openmetrics",
+            "metrics of finished runs with their times, for promtool and VictoriaMetrics",
+            ".openmetrics",
         ),
     }
 

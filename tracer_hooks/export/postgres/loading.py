@@ -1,9 +1,9 @@
 """A run's rows into the tables, in one transaction.
 
 An attempt that had ended when it was loaded never changes again, so it is left as it is. All
-others, and what belongs to the run as a whole, are replaced. So a run can be loaded while it is on, again
-after it, and again after the database was away, by several at once, from stores that each hold a
-part of it: each attempt is there once.
+others, and what belongs to the run as a whole, are replaced. So a run can be loaded while it is on,
+again after it, and again after the database was away, by several at once, from stores that each
+hold a part of it: each attempt is there once.
 """
 
 from __future__ import annotations
