@@ -119,7 +119,7 @@ def test_a_broken_plugin_costs_one_line(
     manager = plugins.create()
     for _ in range(2):
         assert {"text", "json", "markdown"} <= set(plugins.renderers(manager))
-        assert set(plugins.exporters(manager)) == {"perfetto", "speedscope"}
+        assert set(plugins.exporters(manager)) == {"perfetto", "speedscope", "openmetrics"}
         assert set(plugins.senders(manager)) == {"postgres"}
         assert plugins.tool_rules(manager).programs
         assert plugins.redaction_patterns(manager) == []

@@ -37,8 +37,8 @@ class CostReport:
     `memory_gib_hours` allocated; `steps`, `samples`: one row each (null: of none), with
     `unpriced_share`; `tools`: one row each, and `(unattributed)`; most expensive first. `run`: the
     same keys, and `currency`, `host_cost`, `idle`, `unpriced_share`, `price_source`, `price_as_of`,
-    `method`, `margin`. `hosts`: of each host, why it has no price (None: it has one). `carbon`: energy and emissions
-    with their assumptions, if they were asked for.
+    `method`, `margin`. `hosts`: of each host, why it has no price (None: it has one). `carbon`:
+    energy and emissions with their assumptions, if they were asked for.
     """
 
     tasks: pd.DataFrame
