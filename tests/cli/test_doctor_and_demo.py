@@ -84,8 +84,9 @@ def test_doctor_leaves_no_child_behind() -> None:
         os.waitpid(-1, os.WNOHANG)
 
 
-def test_demo_from_nothing(tmp_path: Path, capsys: Capsys) -> None:
-    done = tracer_hooks("demo", cwd=tmp_path, env=environment(TMPDIR=str(tmp_path)))
+def test_demo_from_nothing(tmp_path: Path, capsys: Capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = tracer_hooks("demo", env=environment(TMPDIR=str(tmp_path)))
     assert (done.returncode, done.stderr) == (0, "")
     for step in ("fetch", "align", "annotate", "write", "wait"):
         assert re.search(rf"^  {step} ", done.stdout, re.M)
@@ -94,6 +95,9 @@ def test_demo_from_nothing(tmp_path: Path, capsys: Capsys) -> None:
     for line in re.findall(r"^  (tracer-hooks (?:show|report) .*)$", done.stdout, re.M):
         shown = here(capsys, *shlex.split(line)[1:])
         assert (shown.returncode, shown.stderr) == (0, "")
-        assert "annotate" in shown.stdout
-    kept = [path.name for path in tmp_path.iterdir()]
+        if "--output" not in line:
+            assert "annotate" in shown.stdout
+    page = tmp_path / "demo.html"
+    assert "annotate" in page.read_text()
+    kept = [path.name for path in tmp_path.iterdir() if path != page]
     assert len(kept) == 1, kept  # the store; the work is cleared away

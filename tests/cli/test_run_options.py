@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracer_hooks.cli.run import OPTIONS, encode_card, parse, supervisor_arguments
+from tracer_hooks.cli.run import OPTIONS, parse, supervisor_arguments
 from tracer_hooks.errors import UsageError
 from tracer_hooks.supervisor import options as supervisor_options
+from tracer_hooks.supervisor.jsonl import encode
 
 
 def told(*argv: str) -> tuple[supervisor_options.Options, dict[str, Any]]:
@@ -134,7 +135,7 @@ hostile = st.text(st.characters(exclude_characters="\0"), max_size=30)
 
 @given(st.dictionaries(hostile, hostile | st.dictionaries(hostile, hostile) | st.integers()))
 def test_the_card_is_json_whatever_it_holds(card: dict[str, Any]) -> None:
-    text = encode_card(card)
+    text = encode(card)
     assert text.isascii()
     assert "\n" not in text
     assert json.loads(text) == card

@@ -29,7 +29,7 @@ def original_environment() -> "dict[bytes, bytes]":
         try:
             chunks = []
             while True:
-                chunk = posix.read(fd, 1 << 17)
+                chunk = posix.read(fd, 1 << 16)
                 if not chunk:
                     break
                 chunks.append(chunk)
@@ -42,11 +42,11 @@ def original_environment() -> "dict[bytes, bytes]":
     return found or dict(posix.environ)
 
 
-def start(command: "list[str]", old_mask: "set[int]", go_fd: int = -1) -> "tuple[int, int]":
+def start(command: "list[str]", old_mask: "set[int]") -> "tuple[int, int]":
     """Fork and exec `command`; returns (pid, read end of a pipe that says why exec failed).
 
-    The caller has blocked signals and passes the mask from before. With `go_fd` the child waits
-    for that pipe to be closed or written before it execs. Raises OSError if no fork is possible.
+    The caller has blocked signals and passes the mask from before. Raises OSError if no fork is
+    possible.
     """
     environment = original_environment()
     arguments = [
@@ -62,8 +62,6 @@ def start(command: "list[str]", old_mask: "set[int]", go_fd: int = -1) -> "tuple
         libc.prctl(libc.PR_SET_PDEATHSIG, _signal.SIGKILL)
         if posix.getppid() != parent:  # it died before we asked to be told
             posix.kill(posix.getpid(), _signal.SIGKILL)
-        if go_fd >= 0:
-            posix.read(go_fd, 1)
         for name in _IGNORED_BY_PYTHON:
             if hasattr(_signal, name):
                 _signal.signal(getattr(_signal, name), _signal.SIG_DFL)

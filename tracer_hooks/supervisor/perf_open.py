@@ -1,4 +1,4 @@
-"""Opening perf events on a command that has yet to exec; no privileges at paranoid 2 or less.
+"""Opening perf events on a command that has yet to start; no privileges at paranoid 2 or less.
 
 Two software dummy events on each CPU that the command may run on, each with a ring of its own and
 inherited by every descendant: one tells of forks, execs and exits, the other of switches to and
@@ -9,7 +9,7 @@ What is imported here delays the command's start; what reads the rings is in `pe
 
 import mmap
 import posix
-from _struct import pack, unpack_from
+import sys
 
 from tracer_hooks.supervisor import libc
 from tracer_hooks.supervisor.sources import Refused
@@ -47,7 +47,7 @@ class Ring:
 
     def take(self) -> bytes:
         """All records since the last call, in the order of time."""
-        (head,) = unpack_from("Q", self._map, _HEAD)
+        head = self._head()
         length = head - self._tail
         if not length:
             return b""
@@ -56,13 +56,16 @@ class Ring:
         data = self._map[begin : begin + first]
         if first < length:
             data += self._map[_PAGE : _PAGE + length - first]
-        self._map[_TAIL : _TAIL + 8] = pack("Q", head)
+        self._map[_TAIL : _TAIL + 8] = head.to_bytes(8, sys.byteorder)
         self._tail = head
         return data
 
     def waiting(self) -> int:
         """Bytes in the ring that were not taken."""
-        return int(unpack_from("Q", self._map, _HEAD)[0]) - self._tail
+        return self._head() - self._tail
+
+    def _head(self) -> int:
+        return int.from_bytes(self._map[_HEAD : _HEAD + 8], sys.byteorder)
 
     def disable(self) -> None:
         """Stop the event in all who inherited it."""
@@ -86,9 +89,11 @@ class PerfEvents:
     """The open events of one command."""
 
     def __init__(self, pid: int, threads: "list[int] | None" = None) -> None:
-        """Open them on `pid`, which must not have exec'd yet; Refused says why that can't be.
+        """Open them on `pid`, 0 for this process; Refused says why that can't be.
 
-        With `threads` the process runs already: those are watched from now on.
+        They tell nothing of `pid` until it execs, nor of a child until that has exec'd: opened
+        here before the fork, they are the command's alone. With `threads` the process runs
+        already: those are watched from now on.
         """
         cpus = _cpus()
         if len(cpus) > _MOST_CPUS or len(cpus) * len(threads or ()) > _MOST_EVENTS:
@@ -102,7 +107,15 @@ class PerfEvents:
         self._pid = pid
         self.lifecycle: list[Ring] = []
         self.switches: list[Ring] = []
-        for pages in _sizes(len(cpus)):
+        before = _raise_memlock()
+        try:
+            self._open_all()
+        finally:
+            _restore_memlock(before)  # it is not for the command
+
+    def _open_all(self) -> None:
+        count = len(self._cpus)
+        for pages in _sizes(count):
             try:
                 self._open(self.lifecycle, _LIFECYCLE, pages)
                 break
@@ -110,7 +123,7 @@ class PerfEvents:
                 _close(self.lifecycle)  # locked memory is short: smaller rings
         else:
             raise Refused(_no_ring())
-        if len(cpus) <= _MOST_CPUS_FOR_SWITCHES:
+        if count <= _MOST_CPUS_FOR_SWITCHES:
             try:
                 self._open(self.switches, _SWITCHES, max(1, self.lifecycle[0].size // _PAGE // 2))
             except (OSError, Refused):
@@ -119,11 +132,7 @@ class PerfEvents:
     def _open(self, rings: "list[Ring]", flags: int, pages: int) -> None:
         if self._threads is not None:
             flags &= ~(_DISABLED | _ENABLE_ON_EXEC)
-        attributes = pack(
-            "=IIQQQQQIIQQQQIIQIHH",
-            _SOFTWARE, 112, _DUMMY, 0, _TID_TIME_CPU, 0, flags,
-            0, 0, 0, 0, 0, 0, 0, _CLOCK_MONOTONIC, 0, 0, 0, 0,
-        )  # fmt: skip
+        attributes = _attributes(flags)
         for cpu in self._cpus:
             ring = None  # type: Ring | None
             for tid in [self._pid] if self._threads is None else self._threads:
@@ -146,6 +155,7 @@ class PerfEvents:
         """Watch running threads on processors that have come since, as far as that goes."""
         pages = self.lifecycle[0].size // _PAGE
         self._cpus, self._threads = cpus, threads
+        _raise_memlock()
         try:
             self._open(self.lifecycle, _LIFECYCLE, pages)
             if self.switches:
@@ -153,9 +163,21 @@ class PerfEvents:
         except (OSError, Refused):
             pass  # it has been said that something is missed
 
+    def descriptors(self) -> "list[int]":
+        """What must stay open."""
+        return [fd for ring in self.lifecycle + self.switches for fd in ring.fds]
+
     def quiet(self) -> bool:
         """Whether there is nothing but the few records of a command that forked nothing."""
         return sum([ring.waiting() for ring in self.lifecycle]) < 256
+
+
+def _attributes(flags: int) -> bytes:
+    """struct perf_event_attr; from `wakeup_events` on only the clock is not 0."""
+    head = ((_SOFTWARE, 4), (112, 4), (_DUMMY, 8), (0, 8), (_TID_TIME_CPU, 8), (0, 8), (flags, 8))
+    clock = _CLOCK_MONOTONIC.to_bytes(4, sys.byteorder)
+    words = [number.to_bytes(size, sys.byteorder) for number, size in head]
+    return b"".join([*words, bytes(44), clock, bytes(16)])
 
 
 def _close(rings: "list[Ring]") -> None:
@@ -174,20 +196,29 @@ def _cpus() -> "list[int]":
 
 def _sizes(cpus: int) -> "tuple[int, ...]":
     """Ring sizes to try, in pages: large enough for 100 ms of a storm, small beside many CPUs."""
-    _raise_memlock()
     most = 16 if cpus <= 8 else 8 if cpus <= 32 else 4
     return tuple([pages for pages in (16, 8, 4, 2, 1) if pages <= most])
 
 
-def _raise_memlock() -> None:
+def _raise_memlock() -> "tuple[int, int] | None":
+    """Allow as much locked memory as may be; what was allowed before, if that was less."""
     import resource
 
     try:
         soft, hard = resource.getrlimit(resource.RLIMIT_MEMLOCK)
         if soft != hard:
             resource.setrlimit(resource.RLIMIT_MEMLOCK, (hard, hard))
+            return soft, hard
     except (OSError, ValueError):
         pass
+    return None
+
+
+def _restore_memlock(limits: "tuple[int, int] | None") -> None:
+    if limits is not None:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_MEMLOCK, limits)
 
 
 def _paranoid() -> "int | None":

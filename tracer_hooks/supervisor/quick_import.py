@@ -1,73 +1,114 @@
-"""Imports of this package by a short way: the compiled files that lie there, without a search.
+"""Imports by a short way: files whose place is known, without a search.
 
-The interpreter's own way looks for five kinds of file, makes a spec and takes a lock for each
-module; with the twenty that a task's start needs that is a millisecond. Only a compiled file that
-fits its source exactly is taken. Anything else (none yet, another version's, one without a time
-stamp, a folder of compiled files elsewhere) is left to the import statement that follows.
+The interpreter's own way lists folders, looks for five kinds of file, makes a spec and takes a
+lock for each module; with the two dozen that a task's start needs that is 2 ms. Only a compiled
+file that fits its source exactly is taken. Anything else (none yet, another version's, one without
+a time stamp, a folder of compiled files elsewhere) is left to the import statement that follows.
 """
 
+import _imp
 import gc
 import posix
 import sys
+from _frozen_importlib import ModuleSpec
 from _frozen_importlib_external import MAGIC_NUMBER
 from marshal import loads
 
 PACKAGE = "tracer_hooks.supervisor"
 # What is needed when, each after those that it imports; a test holds this to what is imported.
+# A name with a dot in it is whole, the others are of this package.
 START = ("options", "libc", "launch", "signals", "run", "entry", "sources", "perf_open")
 RECORD = (
-    "identifiers", "jsonl", "observer_identity", "procfs", "spool", "totals", "record", "redact",
-    "brief", "outcome",
+    "identifiers", "jsonl", "tracer_hooks.version", "observer_identity", "procfs", "spool",
+    "totals", "record", "redact", "brief", "outcome",
 )  # fmt: skip
 LOOK = (
-    "host", "process", "waits", "tree", "memory", "rows", "observer", "watch", "perf_switches",
+    "host", "process", "waits", "tree", "memory", "rows", "observer", "processors", "watch",
+    "perf_switches",
     "perf",
 )  # fmt: skip
+# Of the standard library, and in many Pythons files of their own.
+EXTENSIONS = ("_ctypes", "mmap", "resource")
 
 _HEADER_BYTES = 16  # magic number, flags, time and size of the source
 _MODULE = type(sys)
 
 
 def load(names: "tuple[str, ...]") -> None:
-    """Import these modules of the package, as far as the short way leads. Never raises.
+    """Import these modules, as far as the short way leads. Never raises.
 
     Garbage is not collected from here on: a start makes none. `watch` switches that on again.
     """
     gc.disable()
     if sys.pycache_prefix is not None:
         return
-    package = sys.modules[PACKAGE]
-    folder = package.__path__[0]
-    cached = "%s/__pycache__/%%s.%s.pyc" % (folder.replace("%", "%%"), sys.implementation.cache_tag)
     for name in names:
-        full = "%s.%s" % (PACKAGE, name)
-        if full in sys.modules:
+        if not _load(name if "." in name else PACKAGE + "." + name):
+            return
+
+
+def _load(full: str) -> bool:
+    if full in sys.modules:
+        return True
+    above, _, leaf = full.rpartition(".")
+    package = sys.modules[above]
+    folder = package.__path__[0]
+    source = "%s/%s.py" % (folder, leaf)
+    data = _compiled(
+        source, "%s/__pycache__/%s.%s.pyc" % (folder, leaf, sys.implementation.cache_tag)
+    )
+    if data is None:
+        return False
+    module = _MODULE(full)
+    module.__file__ = source
+    module.__package__ = above
+    sys.modules[full] = module
+    try:
+        exec(loads(data[_HEADER_BYTES:]), module.__dict__)  # noqa: S102, S302 - as an import does
+    except Exception:  # the import statement will say it again, where that is provided for
+        del sys.modules[full]
+        return False
+    setattr(package, leaf, module)
+    return True
+
+
+def load_for_start(more: "tuple[str, ...]" = ()) -> None:
+    """Import what starting a command needs, and `more` of this package. Never raises."""
+    _load_extensions()
+    load(START + more)
+
+
+def _load_extensions() -> None:
+    folder = next((path for path in sys.path if path.endswith("/lib-dynload")), "")
+    if not folder:
+        return
+    for name in EXTENSIONS:
+        if name in sys.modules or name in sys.builtin_module_names:
             continue
-        source = "%s/%s.py" % (folder, name)
-        data = _compiled(source, cached % name)
-        if data is None:
-            return
-        module = _MODULE(full)
-        module.__file__ = source
-        module.__package__ = PACKAGE
-        sys.modules[full] = module
+        path = "%s/%s%s" % (folder, name, _imp.extension_suffixes()[0])
+        spec = ModuleSpec(name, None, origin=path)
         try:
-            exec(loads(data[_HEADER_BYTES:]), module.__dict__)  # noqa: S102, S302 - as an import does
-        except Exception:  # the import statement will say it again, where that is provided for
-            del sys.modules[full]
+            module = _imp.create_dynamic(spec)
+            module.__spec__ = spec
+            sys.modules[name] = module
+            _imp.exec_dynamic(module)
+        except Exception:  # it is elsewhere, or not there: the import statement will tell
+            sys.modules.pop(name, None)
             return
-        setattr(package, name, module)
 
 
 def _compiled(source: str, cached: str) -> "bytes | None":
     try:
         fd = posix.open(cached, posix.O_RDONLY | posix.O_CLOEXEC)
         try:
-            data = posix.read(fd, 1 << 18)
+            # as much as the allocator has at hand: more is mapped and unmapped for each
+            data = posix.read(fd, 1 << 16)
         finally:
             posix.close(fd)
         state = posix.stat(source)
     except OSError:
+        return None
+    if len(data) == 1 << 16:
         return None
     fits = MAGIC_NUMBER + bytes(4) + _word(int(state.st_mtime)) + _word(state.st_size)
     return data if data[:_HEADER_BYTES] == fits else None

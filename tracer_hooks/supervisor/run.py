@@ -27,35 +27,32 @@ LOST = -1  # somebody else reaped the command: its status can't be learnt
 def run(options: Options) -> int:
     """Run the command; returns the exit status that a shell would show for it.
 
-    The command is started before anything of ours is imported or written, and from there on no
-    failure of ours reaches it.
+    Before the command is started only what must listen from its first instruction on is opened,
+    and from there on no failure of ours reaches it.
     """
     libc.prctl(libc.PR_SET_CHILD_SUBREAPER, 1)
     signals = every_signal()
     old_mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, signals)
-    waits = options.capture != "poll"
-    go_read, go_write = posix.pipe() if waits else (-1, -1)
-    wall_start, started = time.time(), time.monotonic()
     mask = {int(number) for number in old_mask}
-    pid, failed_read = launch.start(options.command, mask, go_read)
+    events, exits, refusal = _open_sources(options)
+    wall_start, started = time.time(), time.monotonic()
+    pid, failed_read = launch.start(options.command, mask)
     complain = _Complaints(options.verbose)
     relay = SignalRelay(pid)
     record = None
     ended = 0.0
     try:
-        events, exits, refusal = None, None, ""
-        try:
-            release_descriptors({failed_read, complain.fd, go_write})
-        finally:  # nothing may keep the command waiting
-            if waits:
-                events, exits, refusal = _open_sources(options, pid, go_write)
-        ended = _ended(pid)
+        keep = {failed_read, complain.fd}
+        for source in (events, exits):
+            if source is not None:
+                keep.update(source.descriptors())
+        release_descriptors(keep)
         from tracer_hooks.supervisor.quick_import import RECORD, load
 
         load(RECORD)
         from tracer_hooks.supervisor.record import Record
 
-        ended = ended or _ended(pid)  # it may have ended while we imported: keep the moment
+        ended = _ended(pid)  # it may have ended while we imported: keep the moment
         record = Record(options, pid, wall_start, started, events=events, exits=exits)
         if refusal:
             record.degraded("capture", refusal)
@@ -79,29 +76,24 @@ def run(options: Options) -> int:
     return shell_status(status)
 
 
-def _open_sources(
-    options: Options, pid: int, go_write: int
-) -> "tuple[PerfEvents | None, ExitMessages | None, str]":
-    """Open what tells of every process, as far as it is wanted and permitted, and let the command
-    exec, whatever comes; with the reason why one that was wanted is not there."""
+def _open_sources(options: Options) -> "tuple[PerfEvents | None, ExitMessages | None, str]":
+    """Open what tells of every process, as far as it is wanted and permitted; with the reason why
+    one that was wanted is not there. Never raises."""
     events, exits, refusal = None, None, ""
     try:
         if options.capture in ("auto", "perf"):
             try:
                 from tracer_hooks.supervisor.perf_open import PerfEvents
 
-                events = PerfEvents(pid)
+                events = PerfEvents(0)  # on ourselves: the command inherits them
             except Exception as error:
                 refusal = _said(error)
-        if events is None:  # beside perf they can wait for the first look
+        if events is None and options.capture != "poll":  # beside perf they can wait
             from tracer_hooks.supervisor.taskstats_permitted import open_exits
 
             exits, refusal = open_exits(options.capture, refusal)
     except Exception as error:
         refusal = _said(error)
-    finally:
-        posix.write(go_write, b"g")
-        posix.close(go_write)
     return events, exits, refusal
 
 

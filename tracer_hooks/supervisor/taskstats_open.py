@@ -75,6 +75,10 @@ class ExitMessages:
             return False
         return True
 
+    def descriptors(self) -> "list[int]":
+        """What must stay open."""
+        return [self._socket.fileno()]
+
     def close(self) -> None:
         """Listen no more."""
         self._socket.close()
