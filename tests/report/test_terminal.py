@@ -14,6 +14,7 @@ from tracer_hooks.analysis.summary import RunReport, summarise
 from tracer_hooks.report import json, markdown, terminal
 from tracer_hooks.report.layout import bar
 from tracer_hooks.report.notebook import Report
+from tracer_hooks.report.points import points
 from tracer_hooks.report.sentences import ADVICE, SENTENCES, advice
 from tracer_hooks.report.units import UNKNOWN
 
@@ -49,7 +50,7 @@ def test_names_are_shown_as_they_are(hostile: RunReport) -> None:
 
 def test_what_was_not_measured_is_never_zero(unknown: RunReport) -> None:
     text = terminal.render(unknown, color=False, width=140)
-    table = text[text.index("\nSteps") : text.index("\nCostliest")]
+    table = text[text.index("\nSteps") : text.index("\nTools")]
     assert UNKNOWN in table
     head = text[: text.index("\nWhere the time went")]
     assert not re.search(r"\b0 (s|B|h)\b", head)
@@ -75,11 +76,18 @@ def test_a_run_without_tasks_says_so(empty: RunReport) -> None:
 
 
 def test_a_long_list_shows_its_top_and_how_many_more() -> None:
-    tasks = [task(f"t{n}", step=f"step{n:03d}", spool=str(n)) for n in range(40)]
+    tasks = [task(f"t{n}", step=f"step{n % 40:03d}", spool=str(n)) for n in range(41)]
     text = terminal.render(summarise({"tasks": table("tasks", tasks)}, RUN), width=100)
     assert "and 25 more steps" in text
-    assert "and 30 more tasks" in text
+    assert "and 31 more tasks" in text
     assert "step020" not in text
+
+
+def test_tasks_that_are_steps_are_listed_once() -> None:
+    tasks = [task(f"t{n}", step=f"s{n}", spool=str(n)) for n in range(3)]
+    for rows, listed in ((tasks, False), ([*tasks, task("t9", step="s0", spool="9")], True)):
+        text = terminal.render(summarise({"tasks": table("tasks", rows)}, RUN), width=100)
+        assert ("Costliest tasks" in text) is listed
 
 
 def test_a_sum_that_lacks_a_part_is_marked_as_a_lower_bound() -> None:
@@ -126,7 +134,9 @@ def test_every_finding_says_what_to_do(report: RunReport) -> None:
     assert all(said.endswith(".") for said in advised)
     text = " ".join(terminal.render(report, width=100).split())
     page = markdown.render(report)
-    for said in advised[:5]:
+    shown = [point.advice for point in points(report)]
+    assert {said.replace(RUN, "RUN") for said in shown[:5]} <= set(advised)
+    for said in shown[:5]:
         assert " ".join(said.split()) in text
         assert markdown.escaped(said) in page
     assert [row["advice"] for row in json.as_dict(report)["findings"]] == advised
@@ -186,4 +196,4 @@ def test_a_command_to_type_is_not_broken() -> None:
     failed = [task("failing/A", status="failed", step="failing")]
     report = summarise({"tasks": table("tasks", failed)}, RUN)
     for width in (60, 80, 100):
-        assert "`tracer-hooks show RUN failing/A`" in terminal.render(report, width=width)
+        assert f"`tracer-hooks show {RUN} failing/A`" in terminal.render(report, width=width)

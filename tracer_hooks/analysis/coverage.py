@@ -121,6 +121,7 @@ def _totals(t: Relations) -> ir.Table:
         process_estimated_count=a.process_count.count(where=~counted_exactly(a)),
         events_lost=a.events_lost.sum(),
         observer_cpu_s=a.observer_cpu_s.sum(),
+        observer_cpu_mean_s=a.observer_cpu_s.mean(),  # an attempt
         # Of the CPU that the tasks used, and of one core for as long as they ran.
         observer_cpu_share=a.observer_cpu_s.sum() / a.cpu_s.sum(where=watched).nullif(0.0),
         observer_core_share=a.observer_cpu_s.sum() / a.wall_s.sum(where=watched).nullif(0.0),

@@ -44,8 +44,9 @@ class Measured:
 _LAST = ("memory_unused", "cpu_unattributed", "host_against_tasks")
 
 
-# What a verdict explains otherwise: whoever reads pages again for want of memory has no slow disk.
-_EXPLAINED = {"memory_bound": ("blocked_on_disk",)}
+# What a verdict explains otherwise: whoever reads pages again for want of memory has no slow disk,
+# and no thread would use the cores of a step that sleeps.
+_EXPLAINED = {"memory_bound": ("blocked_on_disk",), "idle": ("cores_unused",)}
 
 
 def findings(

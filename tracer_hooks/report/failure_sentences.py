@@ -46,7 +46,7 @@ def last_words(failed: Row, evidence: Row) -> list[str]:
     if reading["memory_bytes"] is not None:
         limit = f" of {size(allowed)}" if allowed else ""
         parts.append(f"{size(reading['memory_bytes'])}{limit} in memory")
-    if reading["processes"] is not None:
+    if reading["processes"]:  # none: it was ending
         parts.append(plural(reading["processes"], "process", "processes"))
     if not parts:
         return []

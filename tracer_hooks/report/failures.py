@@ -128,9 +128,9 @@ def retry_lines(report: RunReport) -> list[str]:
         return []
     rows = records(report.failures.retries)
     good = sum(row["final_status"] == "succeeded" for row in rows)
-    were = "was" if len(rows) == 1 else "were"
-    tried = f"{plural(len(rows), 'task', 'tasks')} {were} tried again"
-    lines = [f"{tried}; {count(good)} of them then succeeded."]
+    tried = f"{count(len(rows))} tasks were tried again"
+    # Of one task its own line says it.
+    lines = [f"{tried}; {count(good)} of them then succeeded."] if len(rows) > 1 else []
     for row in rows[:MAX_RETRIES]:
         ended = [_ways(row["causes"])] if row["causes"] else []
         ended += ["then succeeded"] if row["final_status"] == "succeeded" else []

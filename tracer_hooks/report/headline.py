@@ -83,12 +83,14 @@ def lower_bound(row: Mapping[str, Any], text: str) -> str:
 
 
 def leftover(cpu_s: float | None) -> float | None:
-    """The CPU of no named process as people read it: where processes' own clocks ran a little
-    ahead of the kernel's totals the difference is below zero, and nothing is left over."""
-    return None if cpu_s is None else max(0.0, cpu_s)
+    """The CPU of no named process, or its share, as people read it: where processes' own clocks ran
+    a little ahead of the kernel's totals the difference is below zero, and nothing is left over.
+    Nor is what sums of many figures differ by."""
+    return None if cpu_s is None else max(0.0, round(cpu_s, _MICRO))
 
 
 NETWORK = ("received", "sent")
+_MICRO = 6
 
 
 def networked(report: RunReport) -> bool:

@@ -29,7 +29,7 @@ _NBSP = "\N{NO-BREAK SPACE}"
 # A number and its unit, the two halves of a duration: no line ends between them.
 _FIGURE = re.compile(r"(\d) (?=(?:%|[µm]?s|B|[KMGTPE]iB|h|cores|\d\d[smh])\b|%)")
 # What is to be typed stays in one piece where it is short.
-_COMMAND = re.compile(r"`[^`]{1,50}`")
+_COMMAND = re.compile(r"`[^`]{1,70}`")
 MIN_WIDTH = 40
 _READABLE = 100  # longer lines of prose are hard to read
 GAP = 2

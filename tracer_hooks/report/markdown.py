@@ -19,8 +19,8 @@ from tracer_hooks.report.headline import (
 )
 from tracer_hooks.report.opening import opening
 from tracer_hooks.report.palette import PARTS
+from tracer_hooks.report.points import points
 from tracer_hooks.report.provenance import how_we_know
-from tracer_hooks.report.sentences import advice, sentence
 from tracer_hooks.report.text import fit
 from tracer_hooks.report.units import (
     asked,
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 MAX_STEPS = 25
 MAX_TASKS = 10
 MAX_TOOLS = 15
-MAX_FINDINGS = 15
+MAX_POINTS = 15
 _NAME = 80
 # What Markdown or GitHub would make something of: emphasis, code, links, tables, mathematics; an
 # underscore within a word, :emoji:, an address; and at the start a list, a rule, a heading.
@@ -92,14 +92,13 @@ def escaped(text: str) -> str:
 
 
 def _findings(report: RunReport) -> list[str]:
-    lines = ["### What stands out", ""]
-    for finding in report.findings[:MAX_FINDINGS]:
-        subject, said = sentence(finding)
-        fact = f"{f'**{escaped(subject)}**' if subject else ''}{escaped(said)}"
-        lines.append(f"- {fact} {escaped(advice(finding))}")
-    if not report.findings:
+    lines, listed = ["### What stands out", ""], points(report)
+    for point in listed[:MAX_POINTS]:
+        fact = f"{f'**{escaped(point.subject)}**' if point.subject else ''}{escaped(point.said)}"
+        lines.append(f"- {fact} {escaped(point.advice)}")
+    if not listed:
         lines.append("Nothing beyond the usual.")
-    return [*lines, *_more(len(report.findings) - MAX_FINDINGS, "finding"), ""]
+    return [*lines, *_more(len(listed) - MAX_POINTS, "point"), ""]
 
 
 def _waits(report: RunReport) -> list[str]:

@@ -19,8 +19,8 @@ from tracer_hooks.report.headline import (
 )
 from tracer_hooks.report.opening import opening
 from tracer_hooks.report.palette import PARTS
+from tracer_hooks.report.points import points
 from tracer_hooks.report.provenance import how_we_know
-from tracer_hooks.report.sentences import advice, sentence
 from tracer_hooks.report.text import fit
 from tracer_hooks.report.units import (
     asked,
@@ -208,11 +208,10 @@ def _tools(report: RunReport) -> str:
 
 
 def _findings(report: RunReport) -> str:
-    items = []
-    for finding in report.findings[:_ROWS]:
-        subject, said = sentence(finding)
-        text = f"{said} {advice(finding)}"
-        items.append(f"<li><b>{escape(subject)}</b>{escape(text)}</li>")
+    items = [
+        f"<li><b>{escape(point.subject)}</b>{escape(f'{point.said} {point.advice}')}</li>"
+        for point in points(report)[:_ROWS]
+    ]
     return f"<ul>{''.join(items)}</ul>" if items else "<div>Nothing beyond the usual.</div>"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tracer_hooks.report.headline import leftover
 from tracer_hooks.report.text import fit
 from tracer_hooks.report.units import count, duration, percent, plural, size
 
@@ -80,9 +81,11 @@ def _processes(c: Mapping[str, Any]) -> str:
         parts.append(f"at most {bound} in {attempts} that nobody counted{more}")
     if c["folded_process_count"]:
         parts.append(f"{count(c['folded_process_count'])} kept only as sums")
-    if c["cpu_unattributed_s"] is not None:
-        seconds, share = duration(c["cpu_unattributed_s"]), percent(c["cpu_unattributed_share"])
-        parts.append(f"CPU of no named process: {seconds} ({share})")
+    unnamed_s = leftover(c["cpu_unattributed_s"])
+    if unnamed_s is not None:
+        share = percent(c["cpu_unattributed_share"])
+        named = f"CPU of no named process: {duration(unnamed_s)} ({share})"
+        parts.append(named if unnamed_s else "all CPU is of processes known by name")
     text = "; ".join(parts)
     return text[:1].upper() + text[1:] + "." if text else ""
 
@@ -122,10 +125,13 @@ def _looking(c: Mapping[str, Any]) -> str:
         return "What observing cost is unknown."
     text = (
         f"Observing cost {duration(c['observer_cpu_s'])} of CPU,"
-        f" {percent(c['observer_cpu_share'])} of what the tasks used"
+        f" {duration(c['observer_cpu_mean_s'])} an attempt:"
+        f" {percent(c['observer_core_share'])} of a core while tasks ran"
     )
+    if c["observer_cpu_share"] is not None:
+        text += f", {percent(c['observer_cpu_share'])} of the CPU that they used"
     if c["observer_memory_bytes"] is not None:
-        text += f", and at most {size(c['observer_memory_bytes'])} of memory a task"
+        text += f"; at most {size(c['observer_memory_bytes'])} of memory a task"
     return text + "."
 
 

@@ -63,7 +63,7 @@ def _out_of_memory(e: Evidence) -> str:
 
 
 def _cores(e: Evidence) -> str:
-    free = f", {cores(e['cores_when_free'])} when it got them" if _contended(e) else ""
+    free = f", {cores(e['cores_when_free'])} while it had them" if _contended(e) else ""
     return (
         f"asked for {asked(number(e['cpus_requested']))} cores and used {cores(e['cores_mean'])}"
         f" on average{free} ({plural(e['count'], 'task')}, {duration(e['wall_s'])} of wall time)."
@@ -85,7 +85,7 @@ def _waiting(part: str, said: str) -> Callable[[Evidence], str]:
         share, seconds = percent(e[f"{part}_share"]), duration(e[f"wall_{part}_s"])
         if _contended(e):
             free = percent(e[f"{part}_share_when_free"])
-            return f"{said} for {free} of the time that it did not wait for a core ({seconds})."
+            return f"{said} for {seconds}: {free} of its wall time less the waits for a core."
         return f"{said} for {share} of its wall time ({seconds} of {duration(e['wall_s'])})."
 
     return say

@@ -19,8 +19,8 @@ from tracer_hooks.report.headline import (
 from tracer_hooks.report.layout import INDENT, MIN_WIDTH, Column, Page
 from tracer_hooks.report.opening import opening
 from tracer_hooks.report.palette import STATUS_STYLES
+from tracer_hooks.report.points import points
 from tracer_hooks.report.provenance import how_we_know
-from tracer_hooks.report.sentences import advice, sentence
 from tracer_hooks.report.text import fit
 from tracer_hooks.report.units import (
     UNKNOWN,
@@ -33,7 +33,6 @@ from tracer_hooks.report.units import (
     percent,
     size,
 )
-from tracer_hooks.report.verdict_text import step_verdicts
 from tracer_hooks.report.where import MAX_STEPS, where_time_went
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ if TYPE_CHECKING:
 
 MAX_TASKS = 10
 MAX_TOOLS = 12
-MAX_FINDINGS = 10
+MAX_POINTS = 8
 _MAX_WIDTH = 140
 _TILE_GAP = 3
 
@@ -57,7 +56,6 @@ def render(report: RunReport, *, color: bool = False, width: int = 100) -> str:
         _findings(page, report)
         what_failed(page, report)
         where_time_went(page, report)
-        _verdicts(page, report)
         _steps(page, report)
         _tasks(page, report)
         _tools(page, report)
@@ -80,23 +78,6 @@ def _headline(page: Page, report: RunReport) -> None:
         page.heading("What held it back")
         for line in begins.said:
             page.paragraph(line)
-
-
-def _verdicts(page: Page, report: RunReport) -> None:
-    page.heading("Verdicts", "what most of each step's wall time says")
-    columns = [
-        Column("step", names=True, least=14),
-        Column("verdict", names=True, least=13),
-        Column("sure"),
-        Column("of its time", rank=2),
-        Column("because", names=True, rank=1, least=24, style="dim"),
-    ]
-    rows: list[list[Cell]] = [
-        [fit(one.step, 60), one.title, percent(one.confidence), percent(one.share), one.why]
-        for one in step_verdicts(report, MAX_STEPS)
-    ]
-    page.table(columns, rows)
-    _more(page, len(report.steps) - len(rows), "step")
 
 
 def _tiles(page: Page, tiles: list[tuple[str, str]]) -> None:
@@ -158,6 +139,8 @@ def _steps(page: Page, report: RunReport) -> None:
 
 
 def _tasks(page: Page, report: RunReport) -> None:
+    if len(report.by_task) == len(report.steps):
+        return  # one task each: the table of steps has said it
     page.heading("Costliest tasks", "by CPU")
     columns = [
         Column("task", names=True, least=16),
@@ -234,12 +217,12 @@ def _tool_row(row: Mapping[str, Any], name: str | Text) -> list[str | Text]:
 
 def _findings(page: Page, report: RunReport) -> None:
     page.heading("What stands out")
-    if not report.findings:
+    listed = points(report)
+    if not listed:
         page.paragraph("Nothing beyond the usual.", style="dim")
-    for finding in report.findings[:MAX_FINDINGS]:
-        subject, said = sentence(finding)
-        page.paragraph(f"{said} {advice(finding)}", bold=subject, bullet="•")
-    _more(page, len(report.findings) - MAX_FINDINGS, "finding")
+    for point in listed[:MAX_POINTS]:
+        page.paragraph(f"{point.said} {point.advice}", bold=point.subject, bullet="•")
+    _more(page, len(listed) - MAX_POINTS, "point")
 
 
 def _how_we_know(page: Page, report: RunReport) -> None:

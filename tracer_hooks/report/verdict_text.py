@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Evidence: TypeAlias = Mapping[str, Any]
 _NAME = 40
+_ALL = 0.9995
 
 TITLES = {
     "cpu_bound": "CPU-bound",
@@ -115,45 +116,50 @@ def dashboard_sentence(d: Mapping[str, Any]) -> str:
             f"; {least}{plural(helpers, 'helper')} shorter than a scrape ({d['scrape_s']:g} s)"
             f" took {least}{percent(share)} of execution time"
         )
-    return text[:1].upper() + text[1:] + "."
+    return _capital(text) + "."
 
 
 def _headline(report: RunReport, run: Mapping[str, Any], e: Evidence) -> str:
-    took = f"{duration(e['path_s'])}, {plural(e['path_attempt_count'], 'task')} in a row"
+    many = e["path_attempt_count"]
+    took = f"{duration(e['path_s'])}, {plural(many, 'task')}{' in a row' if many > 1 else ''}"
     path = f"the critical path ({took})"
-    if run["label"] == "uncertain":
-        share = percent(e["label_share"])
-        if e["largest_label"] == "uncertain":
-            text = f"In {share} of {path} no one thing stands out"
-            return _of_step(report, run, e, text)
-        between = e["between_share"] if e["largest_label"] == "idle" else None
-        rest = f" ({percent(between)} between tasks)" if (between or 0.0) >= 0.1 else ""
-        text = (
-            f"No one thing dominates {path}: the most, {share} of it, is"
-            f" {titled(e['largest_label'])}{rest}"
-        )
-    elif run["label"] == "idle" and (e["between_share"] or 0.0) > 0.5:
+    share = percent(e["label_share"])
+    if run["label"] == "idle" and (e["between_share"] or 0.0) > 0.5:
         return (
             f"For {percent(e['between_share'])} of {path} no task of it ran: the engine or a queue"
             " was waited for."
         )
+    if run["label"] != "uncertain":
+        text = f"{_capital(titled(run['label']))} for {share} of {path}"
+    elif e["largest_label"] == "uncertain":
+        text = f"In {share} of {path} no one thing stands out"
     else:
-        text = f"{percent(e['label_share'])} of {path} is {titled(run['label'])}"
-    return _of_step(report, run, e, text)
+        between = e["between_share"] if e["largest_label"] == "idle" else None
+        rest = f" ({percent(between)} between tasks)" if (between or 0.0) >= 0.1 else ""
+        text = (
+            f"No one thing dominates {path}: the most is {titled(e['largest_label'])},"
+            f" {share} of it{rest}"
+        )
+    return text + _of_step(report, run, e)
 
 
-def _of_step(report: RunReport, run: Mapping[str, Any], e: Evidence, text: str) -> str:
-    """`text` about the run, and which step it is chiefly, what says so, and what to do."""
+def _of_step(report: RunReport, run: Mapping[str, Any], e: Evidence) -> str:
+    """Which step the path is for the most part, what its numbers say of it, and what to do."""
     step = next((r for r in records(report.verdicts.steps) if r["step"] == run["step"]), None)
     if step is None:
-        return text + "."
+        return "."
     told = report.verdicts.verdict(step)
-    text += f"; {percent(e['step_share'])} of it is {fit(run['step'], _NAME)}"
-    same = step["label"] == run["label"]
-    text += (
-        f": {'' if same else titled(step['label']) + ', '}{why(step['label'], told['evidence'])}"
-    )
-    return f"{text}. {told['advice']}"
+    name, share = fit(run["step"], _NAME), percent(e["step_share"])
+    because = f"{why(step['label'], told['evidence'])}. {told['advice']}"
+    if step["label"] == run["label"] and run["label"] != "uncertain":
+        chiefly = "all of it" if e["step_share"] > _ALL else "chiefly"
+        of_it = "" if e["step_share"] > _ALL else f" ({share} of the path)"
+        return f", {chiefly} in {name}{of_it}: {because}"
+    return f". {share} of it is {name}, {titled(step['label'])}: {because}"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _sums(run: Mapping[str, Any], e: Evidence) -> str:

@@ -9,7 +9,7 @@ from tracer_hooks.analysis.tables import records
 from tracer_hooks.report import failures as failed
 from tracer_hooks.report.cost import money
 from tracer_hooks.report.headline import leftover, lower_bound, network_of, processes
-from tracer_hooks.report.sentences import advice, sentence
+from tracer_hooks.report.points import points
 from tracer_hooks.report.text import fit
 from tracer_hooks.report.units import (
     UNKNOWN,
@@ -22,7 +22,7 @@ from tracer_hooks.report.units import (
     percent,
     size,
 )
-from tracer_hooks.report.verdict_text import step_verdicts
+from tracer_hooks.report.verdict_text import step_verdicts, titled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +44,7 @@ _STATES = {
     "network": "waiting for the network",
     "idle": "idle",
 }
-# What a finding is about, in a word or two; others show their kind.
+# What a point is about, in a word or two; of verdicts it is their title.
 _ABOUT = {
     "attempts_failed": "Failures",
     "attempts_lost": "Failures",
@@ -64,16 +64,15 @@ _ABOUT = {
 
 
 def findings(report: RunReport) -> list[dict[str, Any]]:
-    """`about`, `subject`, `said`, `advice`, `weight` (0 to 1) and `bad` of each finding."""
-    found = []
-    for finding in report.findings:
-        subject, said = sentence(finding)
-        found.append({
-            "about": _ABOUT.get(finding.kind, finding.kind.replace("_", " ").capitalize()),
-            "subject": subject, "said": said, "advice": advice(finding),
-            "bad": finding.kind.startswith("attempts_") or finding.kind == "out_of_memory",
-        })  # fmt: skip
-    return found
+    """`about`, `subject`, `said`, `advice` and `bad` of each point."""
+    return [
+        {
+            "about": _ABOUT.get(point.kind, titled(point.kind).capitalize()),
+            "subject": point.subject, "said": point.said, "advice": point.advice,
+            "bad": point.kind.startswith("attempts_") or point.kind == "out_of_memory",
+        }
+        for point in points(report)
+    ]  # fmt: skip
 
 
 def contrast(report: RunReport) -> dict[str, Any] | None:
