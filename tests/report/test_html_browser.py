@@ -275,6 +275,17 @@ def test_on_paper(browser: Browser, small: Path) -> None:
     page.context.close()
 
 
+def test_paper_cuts_no_chart_off(browser: Browser, small: Path) -> None:
+    page = opened(browser, small, viewport={"width": 1280, "height": 900}).page
+    drawn = "id => document.querySelector(`#${id}-chart canvas`)?.getBoundingClientRect().width"
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    for chart in ("host", "tasks", "timeline", "tree"):
+        assert 200 < page.evaluate(drawn, chart) <= 703, chart  # A4 less its margins
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.evaluate(drawn, "timeline") > 1000
+    page.context.close()
+
+
 def test_without_scripts_the_words_and_tables_are_there(browser: Browser, small: Path) -> None:
     page = browser.new_context(java_script_enabled=False).new_page()
     page.goto(small.as_uri())

@@ -32,6 +32,18 @@ function redrawCharts(evenUnseen = false) {
   for (const one of charts) if (one.instance || evenUnseen) one.draw();
 }
 
+// A canvas keeps the width of the window, where paper would cut it off: what A4 and Letter have
+// between their margins, in CSS pixels. The style sheet makes up for what they differ in.
+const PAPER = 700;
+function chartsOnPaper(now) {
+  const page = byId('timeline').clientWidth;
+  for (const one of charts) {
+    if (!one.instance) continue;
+    one.instance.resize(now ? { width: Math.floor((PAPER * one.element.clientWidth) / page) } : { width: 'auto' });
+    one.resized?.();
+  }
+}
+
 const FONT = getComputedStyle(document.body).fontFamily;
 
 function baseOption() {

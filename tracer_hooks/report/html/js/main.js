@@ -16,6 +16,7 @@ async function start() {
     themeChanged();
     table.print(now);
     if (now) redrawCharts(true);
+    chartsOnPaper(now);
   };
   addEventListener('beforeprint', () => paper(true));
   addEventListener('afterprint', () => paper(false));
