@@ -9,7 +9,7 @@ from analysis.synthetic import RUN, START, table, task
 
 from tracer_hooks.analysis.summary import RunReport, summarise
 from tracer_hooks.report.points import Point, points
-from tracer_hooks.report.verdict_text import dashboard_sentence
+from tracer_hooks.report.verdict_text import dashboard_sentence, run_sentences
 
 
 def of(*rows: dict[str, Any], **tables: list[dict[str, Any]]) -> RunReport:
@@ -80,3 +80,18 @@ def test_what_is_to_be_typed_names_the_run() -> None:
     report = of(waiting("a", 9.9, 0.0, 0.1, 0.0, 0.0, status="failed", failure_cause="exit_code"))
     first: Point = points(report)[0]
     assert first.advice.startswith(f"`tracer-hooks show {RUN} a`")
+
+
+def test_who_waits_for_cores_that_others_have_is_told_so() -> None:
+    hosts = [
+        {"host": "n", "at": START + dt.timedelta(seconds=at), "cpu_user_s": busy,
+         "cpu_system_s": 0.0, "cpu_idle_s": 0.0, "cpu_iowait_s": 0.0}
+        for at, busy in ((0, 0.0), (10, 20.0))
+    ]  # fmt: skip
+    for cpu_s, waits, told in (
+        (3.0, (3.0, 7.0, 0.0, 0.0, 0.0), True),  # waited, and others had the cores
+        (18.0, (3.0, 7.0, 0.0, 0.0, 0.0), False),  # its own threads had them
+        (3.0, (9.9, 0.1, 0.0, 0.0, 0.0), False),  # it waited for no core
+    ):
+        report = of({**waiting("a", *waits), "cpu_s": cpu_s}, hosts=hosts)
+        assert ("look for what else runs" in " ".join(run_sentences(report))) is told

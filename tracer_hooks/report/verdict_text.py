@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 Evidence: TypeAlias = Mapping[str, Any]
 _NAME = 40
 _ALL = 0.9995
+_OURS = 0.5
 
 TITLES = {
     "cpu_bound": "CPU-bound",
@@ -53,12 +54,13 @@ def why(label: str, e: Evidence) -> str:
 
 
 def run_sentences(report: RunReport) -> list[str]:
-    """What held the run back, what to do, and what a dashboard made of it; may be empty."""
+    """What held the run back, what to do, and whether others had the hosts; may be empty."""
     run = report.verdicts.run
     e = run["evidence"]
     if not e["path_attempt_count"]:
         return []
-    return [line for line in (_headline(report, run, e), _sums(run, e)) if line]
+    said = (_headline(report, run, e), _sums(run, e), _others(report))
+    return [line for line in said if line]
 
 
 @dataclass(frozen=True)
@@ -170,6 +172,18 @@ def _sums(run: Mapping[str, Any], e: Evidence) -> str:
     return (
         f"Of the time of all tasks together {percent(e['sum_share'])} is {titled(e['sum_label'])},"
         " which costs more than it delays."
+    )
+
+
+def _others(report: RunReport) -> str:
+    """Where it waited for cores that this run's tasks did not keep busy."""
+    d = report.dashboard
+    part, waited = d["tasks_of_busy_share"], d["tasks_runnable_share"]
+    if part is None or part >= _OURS or (waited or 0.0) < threshold("wall_runnable"):
+        return ""
+    return (
+        f"Only {percent(part)} of the hosts' busy time was this run's: look for what else runs"
+        " there first."
     )
 
 
