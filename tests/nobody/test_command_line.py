@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -54,8 +56,8 @@ def test_a_store_that_may_only_be_read(nobody: Nobody, folder: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can make a folder that this user may read and not write")
     store = nobody.folder("root", owner="root") / "store"
-    script = Path(os.sys.executable).with_name("tracer-hooks")
-    assert os.spawnv(os.P_WAIT, script, [str(script), "run", "--store", str(store), "true"]) == 0
+    script = Path(sys.executable).with_name("tracer-hooks")
+    subprocess.run([script, "run", "--store", store, "true"], check=True)
     report = nobody.run(
         "tracer-hooks", "report", "--store", str(store), "--format", "json", cwd=folder
     )
