@@ -6,12 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.servers.daemon import server_folder
 from tests.servers.postgres import Postgres
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+def postgres() -> Iterator[Postgres]:
     """A PostgreSQL server."""
-    server = Postgres(tmp_path_factory.mktemp("postgres") / "server")
-    yield server
-    server.stop()
+    with server_folder("postgres") as folder:
+        server = Postgres(folder)
+        yield server
+        server.stop()

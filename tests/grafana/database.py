@@ -39,7 +39,7 @@ def sent(url: str, *runs: RunToSend, patience_s: float = 0.0) -> list[str | None
 def rows(url: str, query: str, *parameters: Any) -> list[dict[str, Any]]:
     """What the database answers."""
     with psycopg.connect(url, row_factory=dict_row) as connection:
-        return connection.execute(query.encode(), parameters).fetchall()
+        return connection.execute(query.encode(), parameters or None).fetchall()
 
 
 def counts(url: str) -> dict[str, int]:

@@ -8,10 +8,12 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -42,12 +44,17 @@ def unprivileged(folder: Path) -> list[str]:
     account = pwd.getpwnam(USER)
     for path in (folder, *folder.rglob("*")):
         os.chown(path, account.pw_uid, account.pw_gid)
-    # The folders above belong to root, and let nobody else in.
-    for parent in folder.parents:
-        if parent.stat().st_uid == 0 and parent != Path(parent.anchor):
-            parent.chmod(parent.stat().st_mode | 0o011)
     ids = [f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"]
     return ["setpriv", *ids, "--"]
+
+
+@contextmanager
+def server_folder(name: str) -> Iterator[Path]:
+    """A folder that another user may be let into. pytest's own are for root alone, and every
+    pytest that starts sees to that."""
+    with tempfile.TemporaryDirectory(prefix=f"tracer-{name}-", ignore_cleanup_errors=True) as made:
+        Path(made).chmod(0o711)
+        yield Path(made) / "server"
 
 
 class Daemon:
