@@ -41,7 +41,7 @@ _RATES = (
 
 
 class Priced(Relations):
-    """The store's tables, and beside them the prices of their hosts (`prices.rates.SCHEMA`)."""
+    """The store's tables, and beside them the prices of their hosts (`prices.rates.schema`)."""
 
     def __init__(self, tables: Relations, rates: pa.Table) -> None:
         super().__init__(tables._source, tables._run_id, tables._only)  # noqa: SLF001 - the same class

@@ -15,6 +15,7 @@ from tracer_hooks.cli import (
     nextflow,
     report,
     runs,
+    serve,
     show,
     tune,
 )
@@ -33,6 +34,7 @@ COMMANDS = (
     compare.COMMAND,
     tune.COMMAND,
     nextflow.COMMAND,
+    serve.COMMAND,
     compact.COMMAND,
     doctor.COMMAND,
     demo.COMMAND,

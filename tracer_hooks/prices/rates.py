@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
 from tracer_hooks.prices.sheet import Price, PriceError, PriceSheet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    import pyarrow as pa
 
     from tracer_hooks.prices.instance import Instance
 
@@ -24,24 +24,6 @@ METHODS = ("resource_rates", "dominant_share", "whole_instance", "slurm_tres")
 SPLIT = {"cpu": 0.031611, "memory": 0.004237, "gpu": 0.95}
 DEFAULT_MARGIN = 0.25
 _SIZE_UNKNOWN = "how large the host is is not known"
-
-# One row per run and host. Prices are per hour, of a core, a GiB, a GPU and the whole host; null:
-# not known. `cpu_capacity` and the like: what the host has, where the method charges for all of it.
-SCHEMA = pa.schema(
-    [
-        ("run_id", pa.string()),
-        ("host", pa.string()),
-        ("cpu_rate", pa.float64()),
-        ("memory_rate", pa.float64()),
-        ("gpu_rate", pa.float64()),
-        ("cpu_capacity", pa.float64()),
-        ("memory_capacity", pa.float64()),
-        ("gpu_capacity", pa.float64()),
-        ("dominant", pa.bool_()),
-        ("host_rate", pa.float64()),
-        ("margin", pa.float64()),
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -76,7 +58,7 @@ class Pricing:
 
 @dataclass(frozen=True)
 class Rates:
-    """The prices of a run's hosts: `table` has the columns of SCHEMA."""
+    """The prices of a run's hosts: `table` has the columns of `schema`."""
 
     table: pa.Table
     method: str
@@ -92,8 +74,34 @@ class Rates:
         return any(why and _SIZE_UNKNOWN in why for _, why in self.hosts)
 
 
+def schema() -> pa.Schema:
+    """One row per run and host. Prices are per hour, of a core, a GiB, a GPU and the whole host;
+    null: not known. `cpu_capacity` and the like: what the host has, where the method charges for
+    all of it."""
+    import pyarrow as pa  # who prices single attempts does without
+
+    resources = [f"{unit}_{what}" for what in ("rate", "capacity") for unit in SPLIT]
+    return pa.schema(
+        [
+            *((name, pa.string()) for name in ("run_id", "host")),
+            *((name, pa.float64()) for name in resources),
+            ("dominant", pa.bool_()),
+            ("host_rate", pa.float64()),
+            ("margin", pa.float64()),
+        ]
+    )
+
+
+def host_rates(pricing: Pricing, host: Host) -> tuple[dict[str, Any], str] | None:
+    """The columns of `schema` that a host's price has, and its currency; None without a price."""
+    row, prices, _ = _host_rates(pricing, host)
+    return ({**row, "margin": pricing.margin}, prices[0][1].currency) if prices else None
+
+
 def rates(pricing: Pricing, hosts: Iterable[Host]) -> Rates:
     """Look up each host. Raises PriceError where prices are in currencies that don't add up."""
+    import pyarrow as pa
+
     rows, found = [], []
     used: dict[Price, str] = {}
     for host in hosts:
@@ -112,7 +120,7 @@ def rates(pricing: Pricing, hosts: Iterable[Host]) -> Rates:
     )
     dates = [price.as_of for price in used if price.as_of is not None]
     return Rates(
-        table=pa.Table.from_pylist(rows, SCHEMA),
+        table=pa.Table.from_pylist(rows, schema()),
         method=pricing.method,
         margin=pricing.margin,
         currency=currencies[0] if currencies else None,

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 SUFFIX = ".jsonl"
 UNREADABLE = ".unreadable"
+# Rules of the store's owner for naming tools.
+OWN_RULES = "tools.toml"
 _PARTITION = "run_id="
 _MAX_PARTITION = 240  # with `run_id=` it stays below NAME_MAX (255)
 # What identifiers.escape can produce, and the @ of the files that belong to the run as a whole.

@@ -14,7 +14,7 @@ from tracer_hooks.adapter import STORE_VARIABLE, store_path
 from tracer_hooks.errors import TracerError
 from tracer_hooks.store.compaction import compact_table
 from tracer_hooks.store.ingest import Ingest, IngestResult, Progress
-from tracer_hooks.store.layout import Layout, run_id_of, spool_files
+from tracer_hooks.store.layout import OWN_RULES, Layout, run_id_of, spool_files
 from tracer_hooks.store.parts import remove_stale
 from tracer_hooks.store.pending import PendingReader
 from tracer_hooks.store.reading import TableReader
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from tracer_hooks.store.scanning import Located, TableScanner
 
-OWN_RULES = "tools.toml"
 _SHOWN = 5
 
 

@@ -1,0 +1,1 @@
+"""What runs now: spools followed while they are written. Needs neither pyarrow nor pandas."""
