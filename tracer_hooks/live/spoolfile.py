@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 from tracer_hooks.store.processes import process_rows
@@ -18,7 +19,7 @@ Line = dict[str, Any]
 
 _CHUNK = 1 << 20
 # Lines of processes are most of a spool, and of no interest before the end.
-_PROCESSES = (b'{"t":"p",', b'{"t":"q",', b'{"t":"fold",')
+_PROCESSES = re.compile(rb'\{"t": ?"(?:p|q|fold)"')
 
 
 class SpoolFile:
@@ -47,7 +48,7 @@ class SpoolFile:
     def new_lines(self) -> Iterator[Line]:
         """The whole lines since the last call, but for those of processes."""
         for text in self._lines():
-            if not text.startswith(_PROCESSES) and (line := _parsed(text)) is not None:
+            if not _PROCESSES.match(text) and (line := _parsed(text)) is not None:
                 yield line
 
     def tools(self, interval_s: Any, rules: ToolRules) -> list[Line]:
@@ -61,7 +62,7 @@ class SpoolFile:
         kinds: dict[str, list[Line]] = {"p": [], "q": [], "fold": []}
         offset, self._offset = self._offset, 0
         for text in self._lines():
-            if text.startswith(_PROCESSES) and (line := _parsed(text)) is not None:
+            if _PROCESSES.match(text) and (line := _parsed(text)) is not None:
                 kinds[line["t"]].append(line)
         self._offset = max(offset, self._offset)
         return kinds
