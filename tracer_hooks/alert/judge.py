@@ -44,7 +44,9 @@ class Change:
 class Judge:
     """The alerts of all rules. `look` is to be called again and again, with growing times."""
 
-    def __init__(self, rules: tuple[Rule, ...], remembered: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, rules: tuple[Rule, ...], remembered: Mapping[str, str] | None = None
+    ) -> None:
         """`remembered`: what `remember` gave, by its keys."""
         self.rules = {rule.id: rule for rule in rules}
         self._past: dict[str, deque[tuple[float, dict[Labels, tuple[float, float]]]]] = {}
@@ -73,9 +75,7 @@ class Judge:
 
     def remember(self) -> dict[str, str]:
         """All alerts as texts."""
-        return {
-            json.dumps(key): json.dumps(asdict(alert)) for key, alert in self.alerts.items()
-        }
+        return {json.dumps(key): json.dumps(asdict(alert)) for key, alert in self.alerts.items()}
 
     def _judge(self, rule: Rule, labels: Labels, value: float | None, now: float) -> Change | None:
         key = (rule.id, labels)
@@ -96,9 +96,7 @@ class Judge:
         del self.alerts[key]
         return Change(rule, alert, "resolved")
 
-    def _pending(
-        self, rule: Rule, alert: Alert, value: float | None, now: float
-    ) -> Change | None:
+    def _pending(self, rule: Rule, alert: Alert, value: float | None, now: float) -> Change | None:
         if value is None or value <= rule.threshold:
             del self.alerts[rule.id, alert.labels]
             return None
@@ -121,10 +119,14 @@ class Judge:
         if rule.value == "increase":
             return {labels: every for labels, (_, every) in grown.items()}
         return {
-            labels: some / every for labels, (some, every) in grown.items() if every >= rule.at_least
+            labels: some / every
+            for labels, (some, every) in grown.items()
+            if every >= rule.at_least
         }
 
-    def _grown(self, rule: Rule, counters: Figures, now: float) -> dict[Labels, tuple[float, float]]:
+    def _grown(
+        self, rule: Rule, counters: Figures, now: float
+    ) -> dict[Labels, tuple[float, float]]:
         """By how much the rule's counter grew within the window, by labels: the part that the rule
         is about (`of`), and all of it."""
         current: dict[Labels, tuple[float, float]] = {}
@@ -136,11 +138,11 @@ class Judge:
             past.append((now, current))
         while len(past) > 1 and past[1][0] <= now - rule.window_s:
             past.popleft()
-        before = past[0][1]
-        return {
-            labels: (some - before.get(labels, (0.0, 0.0))[0], every - before.get(labels, (0.0, 0.0))[1])
-            for labels, (some, every) in current.items()
-        }  # fmt: skip
+        grown = {}
+        for labels, (some, every) in current.items():
+            some_before, every_before = past[0][1].get(labels, (0.0, 0.0))
+            grown[labels] = (some - some_before, every - every_before)
+        return grown
 
 
 def _of(rule: Rule, figures: Figures) -> list[tuple[Labels, bool, float]]:

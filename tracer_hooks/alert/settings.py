@@ -1,7 +1,8 @@
-"""The file that says who is told, and what is changed in the rules (TOML; see docs/beside-grafana.md)."""
+"""The file that says who is told, and what is changed in the rules (docs/beside-grafana.md)."""
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import os
 import re
@@ -18,7 +19,7 @@ else:
     import tomli as tomllib
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 _KEYS = ("url", "notify", "budgets", "measure", "rules", "silence")
@@ -60,6 +61,33 @@ def read_settings(path: Path) -> Settings:
         raise UsageError(f"{path} is not TOML: {error}") from error
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error
+
+
+class SettingsFile:
+    """The file, read again when it changed: a silence needs no restart, who is told and the rules
+    do."""
+
+    def __init__(self, path: Path | None, warn: Callable[[str], None]) -> None:
+        """Without a path, the settings that everybody has. Raises UsageError, OSError."""
+        self._path, self._warn = path, warn
+        self._changed_ns = 0 if path is None else path.stat().st_mtime_ns
+        self.now = Settings() if path is None else read_settings(path)
+
+    def changed(self) -> Settings | None:
+        """The settings, if they changed since the last call and are right."""
+        if self._path is None:
+            return None
+        try:
+            changed_ns = self._path.stat().st_mtime_ns
+            if changed_ns == self._changed_ns:
+                return None
+            self._changed_ns = changed_ns
+            read = read_settings(self._path)
+        except (OSError, UsageError) as error:
+            self._warn(f"the settings of before stay: {error}")
+            return None
+        self.now = dataclasses.replace(self.now, silences=read.silences)
+        return self.now
 
 
 def settings_of(data: Mapping[str, Any]) -> Settings:

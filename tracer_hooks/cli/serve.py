@@ -47,6 +47,11 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         " two scrape intervals (default: 30)",
     )  # fmt: skip
     parser.add_argument(
+        "--alerts", metavar="FILE",
+        help="who is told when execution goes wrong, budgets, silences, other thresholds (TOML;"
+        " see docs/beside-grafana.md)",
+    )  # fmt: skip
+    parser.add_argument(
         "--max-groups", metavar="N", type=positive,
         help="how many combinations of pipeline, step, engine and host, and of pipeline, step and"
         " tool, have metrics of their own (default: 300); what comes later is counted as `other`",
@@ -74,6 +79,7 @@ def _execute(options: argparse.Namespace) -> int:
             state=Path(options.state) if options.state else None,
             interval_s=options.interval,
             hold_s=options.hold,
+            alerts=Path(options.alerts) if options.alerts else None,
             most=_most(options.max_groups),
             report_arguments=_report_arguments(options),
             warn=warn,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracer_hooks.live.ingested import uncounted
@@ -10,7 +11,6 @@ from tracer_hooks.store.layout import Layout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from tracer_hooks.live.attempt import Attempt, Line
     from tracer_hooks.live.state import State
@@ -77,10 +77,18 @@ class CatchUp:
         return dict.fromkeys((run_id for run_id, _ in self._vanished), 0) | changed
 
     def _partitions(self) -> dict[str, int]:
-        found = {}
-        for run_id, path in self._layout.partitions("tasks").items():
-            try:
-                found[run_id] = path.stat().st_mtime_ns
-            except OSError:  # noqa: PERF203 (compaction may take it away meanwhile)
-                continue
+        return {run_id: int(at * 1e9) for run_id, at in ingested_at(self._layout).items()}
+
+
+def ingested_at(layout: Layout) -> dict[str, float]:
+    """When the Parquet of each run changed last (UNIX seconds). Empty for object storage: listing
+    it again and again would cost money, so there what is ingested unseen is not counted."""
+    found: dict[str, float] = {}
+    if not isinstance(layout.tables, Path):
         return found
+    for run_id, path in layout.partitions("tasks").items():
+        try:
+            found[run_id] = Path(str(path)).stat().st_mtime_ns / 1e9
+        except OSError:  # noqa: PERF203 (compaction may take it away meanwhile)
+            continue
+    return found

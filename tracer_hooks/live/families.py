@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from tracer_hooks.live.groups import Groups
+    from tracer_hooks.live.state import State
     from tracer_hooks.live.watcher import Snapshot
 
 _KINDS = ("step", "tool", "run")
@@ -103,6 +104,17 @@ def own_families(
     }
     for metric in table.of("serve"):
         yield Family(metric, points.get(metric.name, []))
+
+
+def queue_points(state: State) -> dict[str, list[Point]]:
+    """What waits to be sent, and what never was."""
+    return {
+        name: [Point((("to", target),), float(count)) for target, count in sorted(counts.items())]
+        for name, counts in (
+            ("tracer_serve_queue_size", state.waiting()),
+            ("tracer_serve_queue_dropped_total", state.dropped()),
+        )
+    }
 
 
 def _memory_bytes() -> float:

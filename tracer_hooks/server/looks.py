@@ -31,9 +31,9 @@ _WAITS = {
 
 
 class Looks:
-    """Fills the templates. `alerts` says, in a line each, what is wrong now."""
+    """Fills the templates. `alerts` says what is wrong now: texts, with links to the evidence."""
 
-    def __init__(self, store: str, alerts: Callable[[], list[str]] = list) -> None:
+    def __init__(self, store: str, alerts: Callable[[], list[tuple[str, str]]]) -> None:
         self._store, self._alerts = store, alerts
         self._templates = jinja2.Environment(
             loader=jinja2.FileSystemLoader(_FOLDER),

@@ -8,9 +8,13 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tracer_hooks.alert.rules import rule_table
+from tracer_hooks.alert.alerting import Alerting
+from tracer_hooks.alert.notify import notify_target, target_name
+from tracer_hooks.alert.settings import Settings, SettingsFile
 from tracer_hooks.errors import TracerError, UsageError
 from tracer_hooks.live.cost import Prices
+from tracer_hooks.live.families import queue_points
+from tracer_hooks.live.outbox import Sender
 from tracer_hooks.live.state import State
 from tracer_hooks.live.watcher import Watcher, default_state, raise_file_limit
 from tracer_hooks.store.layout import OWN_RULES
@@ -24,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Serve:
-    """What was asked for. `settings`: the alert settings' file, read."""
+    """What was asked for. `alerts`: the file of settings (`tracer_hooks.alert.settings`)."""
 
     store: Path
     pricing: Pricing
@@ -35,7 +39,7 @@ class Serve:
     interval_s: float = 1.0
     hold_s: float = 30.0
     most: Mapping[str, int] = field(default_factory=dict)
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    alerts: Path | None = None
     report_arguments: tuple[str, ...] = ()
     warn: Callable[[str], None] = lambda _: None
 
@@ -67,42 +71,54 @@ def serve(wanted: Serve) -> None:
     except ImportError as error:
         raise TracerError(f"serve needs {error.name}: pip install 'tracer-hooks[serve]'") from error
     raise_file_limit()
+    settings = SettingsFile(wanted.alerts, wanted.warn)
+    targets = {target_name(to): notify_target(to) for to in settings.now.notify}
+    socket = _listen(wanted)
+    name = f"[{wanted.host}]" if ":" in wanted.host else wanted.host
+    url = f"http://{name}:{socket.getsockname()[1]}"
+    watcher = _watcher(wanted, settings.now)
     watching = Watching(
-        _watcher(wanted), interval_s=wanted.interval_s, hold_s=wanted.hold_s, warn=wanted.warn
+        watcher, interval_s=wanted.interval_s, hold_s=wanted.hold_s, warn=wanted.warn
     )
+    alerting = Alerting(settings.now, watcher.state, url, settings.changed)
+    watching.after_look(alerting.look)
+    watching.tell_too(alerting.points)
+    watching.tell_too(lambda: queue_points(watcher.state))
+    sender = Sender(watcher.state.path, targets)
     reports = Reports(wanted.store, wanted.report_arguments)
-    app = application(watching, reports, Looks(str(wanted.store)), wanted.token)
-    config = uvicorn.Config(
-        app,
-        host=wanted.host,
-        port=wanted.port,
-        log_config=None,
-        lifespan="off",
-        ws="none",
-        server_header=False,
-        date_header=False,
-        proxy_headers=False,
-        limit_concurrency=256,
-        timeout_keep_alive=30,
-        timeout_graceful_shutdown=3,
+    app = application(watching, reports, Looks(str(wanted.store), alerting.lines), wanted.token)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            log_config=None,
+            lifespan="off",
+            ws="none",
+            server_header=False,
+            date_header=False,
+            proxy_headers=False,
+            limit_concurrency=256,
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=3,
+        )
     )
-    server = uvicorn.Server(config)
-    socket = _listen(config, wanted)
     try:
         watching.start()
-        _announce(wanted.host, socket.getsockname()[1])
+        sender.start()
+        sys.stdout.write(f"serving {url}/ and {url}/metrics\n")
+        sys.stdout.flush()
         # uvicorn ends on either signal, and raises it again when it has.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         server.run(sockets=[socket])
     except KeyboardInterrupt:
         pass
     finally:
+        sender.stop()
         watching.stop()
         reports.close()
         socket.close()
 
 
-def _watcher(wanted: Serve) -> Watcher:
+def _watcher(wanted: Serve, settings: Settings) -> Watcher:
     from tracer_hooks.plugins import tool_rules
     from tracer_hooks.tools import load_rules
 
@@ -110,21 +126,20 @@ def _watcher(wanted: Serve) -> Watcher:
     own_rules = wanted.store / OWN_RULES
     if own_rules.is_file():
         rules = rules.extended([load_rules(own_rules)])
-    table = rule_table(wanted.settings)
     state = State(wanted.state or default_state(wanted.store))
     return Watcher(
         wanted.store,
         state,
         Prices(wanted.pricing),
-        table.measure,
+        settings.table.measure,
         rules,
-        budgets=wanted.settings.get("budgets"),
+        budgets=settings.budgets,
         most=wanted.most,
         warn=wanted.warn,
     )
 
 
-def _listen(config: Any, wanted: Serve) -> Any:
+def _listen(wanted: Serve) -> Any:
     import socket
 
     family = socket.AF_INET6 if ":" in wanted.host else socket.AF_INET
@@ -132,16 +147,11 @@ def _listen(config: Any, wanted: Serve) -> Any:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((wanted.host, wanted.port))
-        listener.listen(config.backlog)
+        listener.listen(256)
     except OSError as error:
+        listener.close()
         raise TracerError(
             f"{wanted.host}:{wanted.port} can't be listened at ({error.strerror}): "
             "choose another --port"
         ) from error
     return listener
-
-
-def _announce(host: str, port: int) -> None:
-    name = f"[{host}]" if ":" in host else host
-    sys.stdout.write(f"serving http://{name}:{port}/ and http://{name}:{port}/metrics\n")
-    sys.stdout.flush()

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from tracer_hooks.export.exposition import exposed
+from tracer_hooks.live.catch_up import ingested_at
 from tracer_hooks.live.families import families, own_families
 from tracer_hooks.live.now import RunNow, TaskNow, run_now, task_now
 from tracer_hooks.store.layout import Layout
@@ -125,12 +126,7 @@ class Watching:
         """Every run that was ingested, with when that changed last (UNIX seconds)."""
         listed_at, known = self._known
         if time.time() - listed_at >= _LISTED_EVERY_S:
-            known = {}
-            for run_id, path in Layout(self._watcher.store).partitions("tasks").items():
-                try:
-                    known[run_id] = path.stat().st_mtime
-                except OSError:  # noqa: PERF203 (compaction may take it away meanwhile)
-                    continue
+            known = ingested_at(Layout(self._watcher.store))
             self._known = time.time(), known
         return known
 
