@@ -6,8 +6,10 @@ import pytest
 
 from tracer_hooks.supervisor.process import Image
 from tracer_hooks.supervisor.sockets_balance import Books
+from tracer_hooks.supervisor.sockets_claims import Claims
 
 KIND = ("curl", False)
+PEER = (b"\x0a\0\0\x01" + bytes(12), b"\x01\xbb")
 
 
 def image(number: int) -> Image:
@@ -101,3 +103,42 @@ def test_what_is_written_is_bounded(number: int) -> None:
         books.unseen(0, 1000)
     books.ended(0, 1000)
     assert (books.balance(lambda _: number + 2) is None) == (number > 20_000)
+
+
+def shared(
+    connections: int, own: int, of_others: int, sizes: tuple[int, int] = (1000, 1000)
+) -> int:
+    """How many of the unseen are ours, where others told how many processes of theirs connected."""
+    books = Books()
+    for number in range(2):
+        books.seen(image(number + 1))
+        books.ended(0, sizes[number])
+    for _ in range(connections - 2):
+        books.unseen(0, 1000)
+    books.compare(lambda _: own, of_others)
+    balance = books.balance(lambda _: own)
+    return 0 if balance is None else balance[0].sockets
+
+
+def test_two_tasks_that_are_alike_have_as_many_as_they_had_processes() -> None:
+    assert shared(200, own=100, of_others=100) == 98
+    assert shared(210, own=100, of_others=120) == 98
+    assert shared(200, own=100, of_others=0) == 0  # a stranger, of whom nobody tells
+    assert shared(200, own=180, of_others=180) == 0  # not each of their processes connects
+    assert shared(200, own=100, of_others=100, sizes=(1000, 2000)) == 0  # which of them matters
+
+
+def test_supervisors_tell_each_other_how_many_processes_connected() -> None:
+    first = Claims("/proc", "self")
+    assert first.heard() == set()
+    first.tell_counts({PEER: 5})  # to nobody: the next comes later
+    second = Claims("/proc", "self")
+    first.tell_counts({PEER: 7})  # from before the second listened
+    first.tell_counts({PEER: 17})
+    second.tell_counts({PEER: 3})
+    assert second.heard() == {PEER}
+    assert second.of_others(PEER) == 10
+    assert first.heard() == {PEER}
+    assert first.of_others(PEER) == 3
+    first.close()
+    second.close()

@@ -126,7 +126,7 @@ def socket_of(number: int) -> sock_diag.Found:
 
 def test_a_socket_is_whose_hands_it_is_found_in() -> None:
     stage = Stage()
-    connections = Connections(stage, stage, lambda *_: None)  # type: ignore[arg-type]
+    connections = Connections(stage, stage, lambda *_: None, lambda _: None)  # type: ignore[arg-type]
     stage.alive, stage.ours = [socket_of(1)], {1: 100}
     connections.look(stage.ours, lambda _: {}, set(), 1.0)
     assert connections.total.sent == 1000

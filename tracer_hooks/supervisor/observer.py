@@ -145,7 +145,10 @@ class Observer:
         """How many images of these names, forked or not, have ended; None if some went unseen."""
         if not any(source.counts_processes for source in self.sources):
             return None
-        waiting = [image for image in self.tree.ended if (image.comm, image.forked) in kinds]
+        recent = list(self.tree.ended)
+        if self.tree.lifecycle is not None:
+            recent += self.tree.lifecycle.unpaid
+        waiting = [image for image in recent if (image.comm, image.forked) in kinds]
         return len(waiting) + sum([self.rows.kinds.get(kind, 0) for kind in kinds])
 
     def degraded(self, what: str, why: str) -> None:

@@ -70,7 +70,7 @@ class PerfSource(Source):
         self._seen = {}  # type: dict[int, _Seen]
         self._pending = []  # type: list[tuple[int, int, int, int, int, bytes]]
         self._switches = Switches(events.switches, observer.degraded)
-        self._unpaid = []  # type: list[Image]  # ended, and their CPU not known yet
+        self.unpaid = []  # type: list[Image]  # ended, and their CPU not known yet
         self._known = {}  # type: dict[tuple[object, str], tuple[object, list[str]] | None]
         self._leaving = set()  # type: set[int]  # who exits in the records at hand
         self._left = {}  # type: dict[int, float]  # who exited of late, and when
@@ -288,7 +288,7 @@ class PerfSource(Source):
         image.cpu_s = max(0.0, spent_s - image.cpu_base_s)
         image.user_s = image.system_s = None
         image.cpu_src = "switches" if self._switches.on or spent_s else "apportioned"
-        self._unpaid.append(image)
+        self.unpaid.append(image)
 
     def _share_out(self) -> None:
         """Share the CPU that the reaped brought and no process accounts for among who ended.
@@ -297,7 +297,7 @@ class PerfSource(Source):
         up to a bound. Where switches were not recorded all of it is shared, by lifetime, since of
         what lives a millisecond nothing better is known.
         """
-        unpaid, self._unpaid = self._unpaid, []
+        unpaid, self.unpaid = self.unpaid, []
         if not unpaid:
             return
         recorded_s = sum([image.cpu_s for image in unpaid])

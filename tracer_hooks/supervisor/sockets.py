@@ -103,7 +103,9 @@ class NetworkSource(Source):
         self._behind = self._broken = False
 
     def _connections(self, space: Namespace) -> Connections:
-        return Connections(space, self._holders, self._credit, self._openers)
+        return Connections(
+            space, self._holders, self._credit, self._observer.ended_of, self._openers
+        )
 
     def _knows_all(self) -> bool:
         """Whether the tree is told of every process."""
@@ -345,7 +347,7 @@ class NetworkSource(Source):
                 break
             time.sleep(_ENDS_COME_S)
             connections.drain(now)
-        unsure = connections.conclude(self._observer.ended_of)
+        unsure = connections.conclude()
         for into, part in (
             (self._closed, connections.total),
             (self._closed_unnamed, connections.unnamed),

@@ -28,6 +28,9 @@ _FEW = 12  # below this many every one must be accounted for, and a part of them
 _PART_OF_FEW = 4
 _SEEN_AT_LEAST = 2
 _TOLERANCE = 0.01  # of many: some end before the notices are heard, or after the task
+# While tasks run, what is known of processes is a tenth of a second older than what is known of
+# connections, and what others tell is older still.
+_LAG = 0.15
 _LIKE = 0.02  # sizes that differ by no more
 _LIKE_BYTES = 16
 
@@ -35,7 +38,9 @@ _LIKE_BYTES = 16
 class Books:
     """What is known of one peer: the tree's connections that were seen, and all that were not."""
 
-    __slots__ = ("_least", "_log", "_most", "_owners", "_seen", "_several")
+    __slots__ = (
+        "_least", "_log", "_most", "_owners", "_seen", "_several", "_shared", "others_seen",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self._log = bytearray()
@@ -44,6 +49,8 @@ class Books:
         self._several = False  # a process had more than one: then counting them tells nothing
         self._least = (1 << 63, 1 << 63)  # received, sent: of the tree's that have ended
         self._most = (0, 0)
+        self.others_seen = 0  # connections in the hands of others
+        self._shared = False  # with others, whose numbers and ours made up all connections
 
     def close(self) -> None:
         """Write no more: they would tell nothing."""
@@ -72,25 +79,41 @@ class Books:
         if not self._several:
             self._log += _ENTRY.pack(received, sent)
 
+    def processes(self, count: "Count") -> "int | None":
+        """How many processes ended of the kinds that connect; None if they or some are unknown."""
+        if self._several or not self._owners:
+            return None
+        return count({(image.comm, image.forked) for image in map(_image, self._owners.values())})
+
+    def compare(self, count: "Count", of_others: int) -> None:
+        """Others have told how many processes of theirs connected by now."""
+        own = self.processes(count)
+        if own is not None:
+            expected = own + of_others
+            connections = self._seen + self.others_seen + len(self._log) // _ENTRY.size
+            self._shared = abs(connections - expected) <= _LAG * expected
+
     def balance(self, count: "Count") -> "tuple[Bytes, Bytes] | None":
         """What of the unseen is the tree's and what is not; None if the books tell nothing.
 
         `count` says how many processes of some kinds there were, None if that is not known.
         """
-        if self._several or not self._owners or not self._log:
-            return None
-        kinds = {(image.comm, image.forked) for image in map(_image, self._owners.values())}
-        processes = count(kinds)
-        if processes is None:
+        processes = self.processes(count)
+        if processes is None or not self._log:
             return None
         entries = list(_ENTRY.iter_unpack(self._log))
-        for chosen in (entries, [entry for entry in entries if self._is_like_ours(entry)]):
-            if self._agrees(len(chosen), processes):
+        alike = [entry for entry in entries if self._is_like_ours(entry)]
+        ours = None
+        for chosen in (entries, alike):
+            if ours is None and self._agrees(len(chosen), processes):
                 ours = _sum(chosen)
-                rest = _sum(entries)
-                rest.add(-ours.sockets, -ours.received, -ours.sent)
-                return ours, rest
-        return None
+        if ours is None and self._shared and self._own_are_alike():
+            ours = _part(_sum(alike), processes - self._seen)
+        if ours is None:
+            return None
+        rest = _sum(entries)
+        rest.add(-ours.sockets, -ours.received, -ours.sent)
+        return ours, rest
 
     def _agrees(self, unseen: int, processes: int) -> bool:
         connections = self._seen + unseen
@@ -98,6 +121,12 @@ class Books:
             return connections == processes and self._seen * _PART_OF_FEW >= processes
         off = abs(connections - processes)
         return off <= max(1.0, _TOLERANCE * processes) and self._seen >= _SEEN_AT_LEAST
+
+    def _own_are_alike(self) -> bool:
+        return self._seen >= _SEEN_AT_LEAST and all(
+            most - least <= _LIKE * most + _LIKE_BYTES
+            for least, most in zip(self._least, self._most)
+        )
 
     def _is_like_ours(self, entry: "tuple[int, ...]") -> bool:
         return all(
@@ -114,3 +143,14 @@ def _sum(entries: "list[tuple[int, ...]]") -> Bytes:
     total = Bytes()
     total.add(len(entries), sum([one[0] for one in entries]), sum([one[1] for one in entries]))
     return total
+
+
+def _part(of: Bytes, sockets: int) -> "Bytes | None":
+    """So many of sockets that are all alike; None if there are not so many."""
+    if not 0 <= sockets <= of.sockets:
+        return None
+    part = Bytes()
+    if sockets:
+        share = sockets / of.sockets
+        part.add(sockets, round(of.received * share), round(of.sent * share))
+    return part

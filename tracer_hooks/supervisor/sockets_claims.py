@@ -1,13 +1,15 @@
-"""Supervisors tell each other to which peers their tasks were seen to connect.
+"""Supervisors tell each other to which peers their tasks connect, and how many processes did.
 
-What ended unseen at a peer that two tasks use may be either's; each hears of the other and counts
-none of it. They meet by the names of their sockets, which the kernel keeps per network namespace
-and forgets with their owners: no file, no lock, no daemon. Whoever tells lies can only keep
-others from counting what they did not see.
+What ended unseen at a peer that two tasks use may be either's; each hears of the other, and counts
+none of it unless the numbers tell. They meet by the names of their sockets, which the kernel keeps
+per network namespace and forgets with their owners: no file, no lock, no daemon. Whoever tells
+lies can keep others from counting what they did not see.
 """
 
 import _socket
 import posix
+import time
+from _struct import Struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +21,19 @@ _TELL_S = 0.25  # between two times of telling
 _KEY = 18  # 16 bytes of address, 2 of port
 _KEYS_IN_ONE = 200
 _HELLO = b"?"
+# peer, who tells, since when there is somebody to tell (monotonic), how many processes connected
+# by now; its size is no multiple of a key's
+_COUNT = Struct("=18s8sdIx")
+
+
+class Count:
+    """What one supervisor last told of one peer."""
+
+    __slots__ = ("before", "now", "since")
+
+    def __init__(self, since: float, number: int) -> None:
+        self.since = since
+        self.before = self.now = number  # when it was first told, and last
 
 
 class Claims:
@@ -26,7 +41,10 @@ class Claims:
 
     def __init__(self, root: str, whose: str) -> None:
         self._list = "%s/%s/net/unix" % (root, whose)
-        self._name = _NAME + posix.urandom(8).hex().encode()
+        self._own = posix.urandom(8)
+        self._name = _NAME + self._own.hex().encode()
+        self._since = time.monotonic()
+        self.counts = {}  # type: dict[Key, dict[bytes, Count]]  # by peer and by who told
         self._socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM | _CLOEXEC)
         self._told = 0.0
         self._greeted = False
@@ -47,8 +65,25 @@ class Claims:
             except OSError:
                 return keys
             self._greeted = self._greeted or data == _HELLO
+            if len(data) == _COUNT.size:
+                keys.add(self._note(data))
+                continue
             for place in range(0, len(data) - _KEY + 1, _KEY):
                 keys.add((data[place : place + 16], data[place + 16 : place + _KEY]))
+
+    def _note(self, data: bytes) -> "Key":
+        peer, teller, since, number = _COUNT.unpack(data)
+        key = peer[:16], peer[16:]
+        tellers = self.counts.setdefault(key, {})
+        if teller not in tellers:
+            tellers[teller] = Count(since, number)
+        tellers[teller].now = number
+        return key
+
+    def of_others(self, key: "Key") -> int:
+        """How many processes of other tasks have connected to a peer since we listen."""
+        told = self.counts.get(key, {}).values()
+        return sum([one.now - (one.before if one.since < self._since else 0) for one in told])
 
     @property
     def greeted(self) -> bool:
@@ -66,6 +101,15 @@ class Claims:
         flat = [address + port for address, port in keys]
         self._tell_all(
             [b"".join(flat[n : n + _KEYS_IN_ONE]) for n in range(0, len(flat), _KEYS_IN_ONE)]
+        )
+
+    def tell_counts(self, counts: "dict[Key, int]") -> None:
+        """Tell all others how many processes of our task have connected to these peers."""
+        self._tell_all(
+            [
+                _COUNT.pack(address + port, self._own, self._since, number)
+                for (address, port), number in counts.items()
+            ]
         )
 
     def close(self) -> None:

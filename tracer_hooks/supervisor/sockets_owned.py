@@ -57,8 +57,10 @@ class Connections:
         space: Namespace,
         holders: Holders,
         credit: "Callable[[Process | Image, int, int], None]",
+        count: "Count",
         openers: "Openers | None" = None,
     ) -> None:
+        """`count` says how many processes of some kinds have ended."""
         self.space = space
         self.openers = openers
         self.peers = Peers()
@@ -70,6 +72,7 @@ class Connections:
         self.pending = []  # type: list[Found]
         self._holders = holders
         self._credit = credit
+        self._count_processes = count
         self._ours = {}  # type: dict[int, _Socket]
         self._strangers = {}  # type: dict[int, int]  # cookie: how often nobody of ours held it
         self._ports = {}  # type: dict[bytes, bool]  # somebody listens: is it the tree
@@ -89,8 +92,8 @@ class Connections:
     def drain(self, now: float) -> bool:
         """Take the news of ended sockets; True if some of them were never seen before."""
         self._now = now
-        self._hear_claims()
         if self.space.ends is None:
+            self._hear_claims()
             return False
         try:
             for cookie, message in destroyed(self.space.ends):
@@ -105,7 +108,9 @@ class Connections:
                     self.pending.append(parse_destroyed(message))
         except Lost:
             self.lost = True
-        return bool(self.pending)
+        unseen = bool(self.pending)
+        self._hear_claims()
+        return unseen
 
     def must_dump(self, held: "dict[int, int]") -> bool:
         """Whether a dump can tell something new, given the inodes of the tree's sockets.
@@ -128,19 +133,25 @@ class Connections:
     def _is_peer_of_ours(self, found: "Found") -> bool:
         return self.peers.is_ours((found[4], found[3]))
 
-    def _hear_claims(self) -> None:
+    def _hear_claims(self, last: bool = False) -> None:
         """Hear who else uses which peers, and tell which the tree does."""
         claims, peers = self.space.claims, self.peers
         if claims is None:
             return
-        for key in claims.heard():
+        heard = claims.heard()
+        if heard and claims.counts and not last:
+            self.settle()
+        for key in heard:
             peers.another(key, self._now)
-        if claims.may_tell(self._now):
+            if key in claims.counts and peers.is_ours(key):
+                peers.compare(key, self._count_processes, claims.of_others(key))
+        if last or claims.may_tell(self._now):
             keys = peers.take_active()
-            if claims.greeted:
+            if last or claims.greeted:
                 keys = peers.all_ours()
             if keys:
                 claims.tell(keys, self._now)
+                claims.tell_counts(peers.processes(keys, self._count_processes))
 
     def look(
         self,
@@ -220,14 +231,11 @@ class Connections:
                 self.total.add(1, received, sent)
                 self._credit(opener, received, sent)
 
-    def conclude(self, count: "Count") -> Bytes:
-        """At the end: count what can be told, and return what can't.
-
-        `count` says how many processes of some kinds have ended.
-        """
+    def conclude(self) -> Bytes:
+        """At the end: count what can be told, and return what can't."""
         self.settle(last=True)
-        self._hear_claims()
-        self.peers.conclude(self._now, count)
+        self._hear_claims(last=True)
+        self.peers.conclude(self._now, self._count_processes)
         self.total.take(self.peers.counted)
         self.unnamed.take(self.peers.counted)
         return self.peers.unsure
@@ -308,7 +316,7 @@ class Connections:
             if once:
                 self.peers.strange(key, self._now)
             else:
-                self.peers.another(key, self._now)
+                self.peers.another(key, self._now, seen=True)
         return not once
 
     def _forget(self, present: "set[int]") -> None:

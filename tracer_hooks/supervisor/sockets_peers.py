@@ -104,9 +104,10 @@ class Peers:
         if known_s <= _SHORT_S:
             peer.now.ours += 1
 
-    def another(self, key: "Key", now: float) -> None:
-        """Somebody else has a connection there, or says so."""
+    def another(self, key: "Key", now: float, seen: bool = False) -> None:
+        """Somebody else has a connection there, which was seen, or says so."""
         peer = self._peer(key, now)
+        peer.books.others_seen += seen
         peer.foreign = True
         peer.tainted_until = now + _TAINT_S
         peer.now.others += 1
@@ -135,6 +136,19 @@ class Peers:
     def all_ours(self) -> "set[Key]":
         """Every peer to which the tree was seen to connect."""
         return {key for key, peer in self._peers.items() if peer.used}
+
+    def processes(self, keys: "set[Key]", count: "Count") -> "dict[Key, int]":
+        """How many processes connected to each of these peers, where that is known."""
+        found = {}
+        for key in keys & set(self._peers):
+            number = self._peers[key].books.processes(count)
+            if number:
+                found[key] = number
+        return found
+
+    def compare(self, key: "Key", count: "Count", of_others: int) -> None:
+        """Others have told how many processes of theirs connected to a peer by now."""
+        self._peers[key].books.compare(count, of_others)
 
     def conclude(self, at: float, count: "Count | None" = None) -> None:
         """The end: decide what is open. `count` says how many processes of some kinds ended."""
