@@ -14,6 +14,7 @@ from tracer_hooks.supervisor.perf_switches import Switches
 from tracer_hooks.supervisor.process import Image
 from tracer_hooks.supervisor.processors import Processors, why_blind
 from tracer_hooks.supervisor.sources import Source
+from tracer_hooks.supervisor.tree import FORK_THEN_EXEC_S
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -210,12 +211,14 @@ class PerfSource(Source):
 
     def _fork(self, pid: int, ppid: int, at: float) -> None:
         seen = self._seen.get(pid)
+        parent = self._seen.get(ppid)
         if seen is not None and at < seen.met_until:
             seen.image.born = at  # of which the tree knew no more than the tick
+            if parent is not None and not seen.execs:
+                _belongs_to(parent.image, seen.image)
             return
         image = self._tree.new_image(pid, ppid, at)
         image.src = "perf"
-        parent = self._seen.get(ppid)
         image.forked = True
         if parent is not None:
             image.comm, image.parent_id = parent.image.comm, parent.image.id
@@ -230,8 +233,9 @@ class PerfSource(Source):
             seen = self._seen[pid] = _Seen(image, posix.getpid())
         elif seen.knows(name.decode("utf-8", "surrogateescape"), at):
             seen.execs += 1
+            seen.image.forked = False
             return
-        elif seen.image.forked and not seen.execs and not seen.image.written:
+        elif seen.image.forked and not seen.execs and _is_starting(seen.image, at):
             image = seen.image  # fork, then exec: one process, not a worker and a program
         else:
             old = seen.image
@@ -313,6 +317,18 @@ class PerfSource(Source):
             if image.cpu_src == "apportioned":
                 image.cpu_s += rest_s * _lifetime(image) / lived_s
             self._tree.ended_unseen(image)
+
+
+def _is_starting(image: Image, at: float) -> bool:
+    """Whether a fork that execs at the time `at` did nothing else before."""
+    return not image.written and at - image.born < FORK_THEN_EXEC_S
+
+
+def _belongs_to(parent: Image, image: Image) -> None:
+    """The tree met a process when its parent had gone, and so as nobody's child."""
+    if image.parent_id is None and not image.written:
+        image.parent_id = parent.id
+        image.forked = True  # until an exec is told
 
 
 def _lifetime(image: Image) -> float:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # A fork that execs within this time is one process, not a worker and a program.
 FORK_THEN_EXEC_S = 0.25
+_STACKS_REMEMBERED = 256
 
 
 class Tree:
@@ -51,6 +52,7 @@ class Tree:
         self.on_end = None  # type: object  # called with each process that ended
         # CPU that processes may have used between our last look at them and their end
         self.last_slices_s = 0.0
+        self._stacks = {}  # type: dict[int, Image]  # of who ended of late, by its stack
         self._scanned = 0.0
         self._boot_offset_s = boot_offset_s  # monotonic minus time since boot
         self._open_files_left = _allowed_files() - 64
@@ -255,6 +257,8 @@ class Tree:
         if image is None:
             image = self.new_image(pid, stat.ppid, born)
             image.identify(self.proc, stat, parent)
+            if parent is None:
+                self._find_kin(image, stat)
             if self.lifecycle is not None:
                 self.lifecycle.met(pid, image, stat.ppid, begun)
         elif not image.argv:
@@ -269,6 +273,19 @@ class Tree:
             image.io_base = self.proc.io("%d" % pid) or image.io_base
             image.born = now
         return process
+
+    def _find_kin(self, image: Image, stat: Stat) -> None:
+        """An orphan that never exec'd has the stack of the program that it is a worker of."""
+        stack = stat.start_stack
+        if not stack:
+            return
+        for process in self.live.values():
+            if process.start_stack == stack:
+                image.parent_id, image.forked = process.image.id, True
+                return
+        kin = self._stacks.get(stack)
+        if kin is not None:
+            image.parent_id, image.forked = kin.id, True
 
     def _exec(self, process: Process, stat: Stat, now: float) -> None:
         old = process.image
@@ -317,6 +334,10 @@ class Tree:
         parent = self.live.get(process.stat.ppid)
         if parent is not None and process.io_total is not None:
             parent.reaped_io = tuple(map(sum, zip(parent.reaped_io, process.io_total)))  # type: ignore[assignment]
+        if process.start_stack:
+            if len(self._stacks) >= _STACKS_REMEMBERED:
+                del self._stacks[next(iter(self._stacks))]
+            self._stacks[process.start_stack] = process.image
         self.ended.append(process.image)
         self._close(process)
 
