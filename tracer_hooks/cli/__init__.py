@@ -14,6 +14,12 @@ def main() -> int:
     """
     argv = sys.argv[1:]
     if argv and argv[0] == "run":
+        try:
+            from tracer_hooks.supervisor.quick_import import load_for_start
+
+            load_for_start(("identifiers", "jsonl", "tracer_hooks.cli.run"))
+        except Exception:  # noqa: S110 - the interpreter's own way remains
+            pass
         from tracer_hooks.cli import run
 
         run.main(argv[1:])

@@ -21,12 +21,6 @@ CAPTURES = ("auto", "perf", "taskstats", "poll")
 def main(argv: list[str]) -> None:
     """Run the command that `argv` (what follows `run`) holds, and exit as it does."""
     try:
-        from tracer_hooks.supervisor.quick_import import load_for_start
-
-        load_for_start(("identifiers", "jsonl"))
-    except Exception:  # noqa: S110 - the interpreter's own way remains
-        pass
-    try:
         options, command = parse(argv)
         arguments = supervisor_arguments(options, command)
     except Exception as error:
