@@ -100,6 +100,7 @@ def test_everything_a_process_inherits_is_unchanged(tmp_path: Path) -> None:
         os.nice(3)
         resource.setrlimit(resource.RLIMIT_CORE, (12345, 54321))
         resource.setrlimit(resource.RLIMIT_NOFILE, (333, 777))
+        resource.setrlimit(resource.RLIMIT_MEMLOCK, (1 << 16, 1 << 20))
 
     environment = {"PATH": os.environ["PATH"], "LC_ALL": "C", "ODD": "a=b\nc", "EMPTY": ""}
     command = [PYTHON, "-I", "-S", "-c", STATE]
