@@ -26,7 +26,9 @@ DEMO_DIR := .cache/demo
 # down to two; but no more jobs at once than there are cores.
 DEMO_JOBS ?= $(shell nproc)
 DEMO_CORES ?= $(shell echo $$(( $$(nproc) > 4 ? $$(nproc) : 4 )))
-PYTEST_ARGS ?= -n auto
+# Tests of one file stay together, as far as that keeps every worker busy: they share what they
+# start.
+PYTEST_ARGS ?= -n auto --dist worksteal
 
 .PHONY: help setup demo screenshots test test-new test-old-snakemake test-quick lint format bench clean distclean
 help:

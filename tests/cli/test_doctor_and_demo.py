@@ -84,6 +84,7 @@ def test_doctor_leaves_no_child_behind() -> None:
         os.waitpid(-1, os.WNOHANG)
 
 
+@pytest.mark.engine  # a pipeline of its own, for ten seconds
 def test_demo_from_nothing(tmp_path: Path, capsys: Capsys, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     done = tracer_hooks("demo", env=environment(TMPDIR=str(tmp_path)))

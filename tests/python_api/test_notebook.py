@@ -12,6 +12,8 @@ import tracer_hooks as th
 nbclient = pytest.importorskip("nbclient")
 nbformat = pytest.importorskip("nbformat")
 
+pytestmark = pytest.mark.engine  # a kernel is a server of its own
+
 CELLS = (
     "%load_ext tracer_hooks",
     (
