@@ -18,7 +18,7 @@ def add_server(parser: argparse.ArgumentParser) -> None:
     from tracer_hooks.quantities import parse_duration
 
     parser.add_argument("--all", action="store_true", help="every run in the store")
-    group = parser.add_argument_group("for a server (postgres)")
+    group = parser.add_argument_group("for a server (postgres, otlp)")
     group.add_argument(
         "--to", metavar="URL", help="the server's address; may also stand before RUN"
     )

@@ -52,6 +52,14 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         " see docs/beside-grafana.md)",
     )  # fmt: skip
     parser.add_argument(
+        "--otlp", metavar="URL",
+        help="send traces and metrics to an OpenTelemetry collector, such as http://localhost:4318",
+    )  # fmt: skip
+    parser.add_argument(
+        "--otlp-interval", metavar="S", type=_seconds, default=15.0,
+        help="how often metrics are sent to it (default: 15)",
+    )  # fmt: skip
+    parser.add_argument(
         "--max-groups", metavar="N", type=positive,
         help="how many combinations of pipeline, step, engine and host, and of pipeline, step and"
         " tool, have metrics of their own (default: 300); what comes later is counted as `other`",
@@ -80,6 +88,8 @@ def _execute(options: argparse.Namespace) -> int:
             interval_s=options.interval,
             hold_s=options.hold,
             alerts=Path(options.alerts) if options.alerts else None,
+            otlp=options.otlp,
+            otlp_interval_s=options.otlp_interval,
             most=_most(options.max_groups),
             report_arguments=_report_arguments(options),
             warn=warn,

@@ -37,8 +37,13 @@ def tracer_hooks_exporters() -> dict[str, Exporter | RunsExporter]:
 
 @hookimpl
 def tracer_hooks_senders() -> dict[str, Sender]:
-    """Tables in PostgreSQL."""
+    """Tables in PostgreSQL, traces in a collector."""
     return {
+        "otlp": LazySender(
+            "tracer_hooks.export.otlp",
+            "traces to an OpenTelemetry collector: run, task attempts, processes",
+            "http://HOST:4318",
+        ),
         "postgres": LazySender(
             "tracer_hooks.export.postgres",
             "tables in a PostgreSQL database, for Grafana and others",

@@ -19,6 +19,7 @@ Line = dict[str, Any]
 
 _CHUNK = 1 << 20
 # Lines of processes are most of a spool, and of no interest before the end.
+_TOLD = re.compile(rb'\{"t": ?"(?:p|q|fold|e)"')
 _PROCESSES = re.compile(rb'\{"t": ?"(?:p|q|fold)"')
 
 
@@ -58,11 +59,11 @@ class SpoolFile:
         return tool_rows(rows, kinds["fold"], interval_s, rules)
 
     def process_lines(self) -> dict[str, list[Line]]:
-        """The lines `p`, `q` and `fold` of the whole file."""
-        kinds: dict[str, list[Line]] = {"p": [], "q": [], "fold": []}
+        """The lines `p`, `q`, `fold` and `e` of the whole file."""
+        kinds: dict[str, list[Line]] = {"p": [], "q": [], "fold": [], "e": []}
         offset, self._offset = self._offset, 0
         for text in self._lines():
-            if _PROCESSES.match(text) and (line := _parsed(text)) is not None:
+            if _TOLD.match(text) and (line := _parsed(text)) is not None:
                 kinds[line["t"]].append(line)
         self._offset = max(offset, self._offset)
         return kinds

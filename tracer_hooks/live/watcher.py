@@ -32,9 +32,14 @@ _PAST_S = 600.0
 class Listener(Protocol):
     """Told of what ended, before it is committed: what it writes to the state is one with it."""
 
-    def attempt_ended(self, attempt: Attempt, processes: dict[str, list[Line]] | None) -> None: ...
+    def attempt_ended(
+        self, attempt: Attempt, processes: dict[str, list[Line]] | None, in_run: bool
+    ) -> None:
+        """`processes`: the spool's lines of processes and events, if it is still there; `in_run`:
+        the run has a record, and will be told of too."""
 
-    def run_ended(self, run_id: str, record: Line, end: Line) -> None: ...
+    def run_ended(self, run_id: str, head: Line, end: Line) -> None:
+        """`head` and `end`: columns of `runs`."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,7 @@ class Watcher:
         self.fleet = Fleet(store, measure, state.counted)
         self.listeners: list[Listener] = []
         self.looked_at = 0.0
-        self._rules, self._budgets = rules, dict(budgets or {})
+        self.rules, self._budgets = rules, dict(budgets or {})
         self._fresh = state.get("began") is None
         self._parquet = CatchUp(store, state, warn)
         self._snapshot: Snapshot | None = None
@@ -124,7 +129,7 @@ class Watcher:
         if self._fresh and isinstance(ended_at, (int, float)) and now - ended_at > _PAST_S:
             self.ledger.skip(attempt)
             return
-        tools = followed.file.tools(attempt.head.get("interval_s"), self._rules)
+        tools = followed.file.tools(attempt.head.get("interval_s"), self.rules)
         if self.ledger.ended(attempt, tools, now):
             self._tell(attempt, followed.file.process_lines() if self.listeners else None)
 
@@ -161,8 +166,10 @@ class Watcher:
             self._tell(attempt, None)
 
     def _tell(self, attempt: Attempt, processes: dict[str, list[Line]] | None) -> None:
+        run = self.fleet.runs.get(attempt.run_id)
+        in_run = attempt.engine not in ("", "command") if run is None else bool(run.records)
         for listener in self.listeners:
-            listener.attempt_ended(attempt, processes)
+            listener.attempt_ended(attempt, processes, in_run)
 
     def _tell_run(self, run_id: str, head: Line, end: Line) -> None:
         for listener in self.listeners:

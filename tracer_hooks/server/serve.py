@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import signal
 import sys
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,8 @@ class Serve:
     hold_s: float = 30.0
     most: Mapping[str, int] = field(default_factory=dict)
     alerts: Path | None = None
+    otlp: str | None = None
+    otlp_interval_s: float = 15.0
     report_arguments: tuple[str, ...] = ()
     warn: Callable[[str], None] = lambda _: None
 
@@ -84,6 +87,16 @@ def serve(wanted: Serve) -> None:
     watching.after_look(alerting.look)
     watching.tell_too(alerting.points)
     watching.tell_too(lambda: queue_points(watcher.state))
+    figures = None
+    if wanted.otlp is not None:
+        from tracer_hooks.export.otlp.collector import Collector
+        from tracer_hooks.server.pushing import TRACES, Figures, Traces, traces_target
+
+        collector = Collector(wanted.otlp)
+        targets[TRACES] = traces_target(collector)
+        watcher.listeners.append(Traces(watcher.state, watcher.rules))
+        began = float(watcher.state.get("began") or time.time())
+        figures = Figures(collector, watching, began, wanted.otlp_interval_s)
     sender = Sender(watcher.state.path, targets)
     reports = Reports(wanted.store, wanted.report_arguments)
     app = application(watching, reports, Looks(str(wanted.store), alerting.lines), wanted.token)
@@ -104,6 +117,8 @@ def serve(wanted: Serve) -> None:
     try:
         watching.start()
         sender.start()
+        if figures is not None:
+            figures.start()
         sys.stdout.write(f"serving {url}/ and {url}/metrics\n")
         sys.stdout.flush()
         # uvicorn ends on either signal, and raises it again when it has.
@@ -113,6 +128,8 @@ def serve(wanted: Serve) -> None:
         pass
     finally:
         sender.stop()
+        if figures is not None:
+            figures.stop()
         watching.stop()
         reports.close()
         socket.close()

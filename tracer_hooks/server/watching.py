@@ -101,6 +101,11 @@ class Watching:
         found = list(families(self._watcher.snapshot(), groups, self._hold_s))
         return [*found, *own_families(self._watcher.looked_at, groups, more)]
 
+    def all_families(self) -> list[Family]:
+        """The same, for other threads."""
+        with self._lock:
+            return self.families()
+
     def now(self) -> tuple[list[RunNow], list[TaskNow]]:
         """The runs that are followed, the newest first, and the running tasks, the costliest
         first."""
