@@ -6,12 +6,14 @@ import json
 import os
 import re
 import shlex
+import socket
 from pathlib import Path
 
 import pytest
 
 from tests.cli.command import environment, here, tracer_hooks
-from tracer_hooks.cli import checks
+from tracer_hooks.cli import checks, source_checks
+from tracer_hooks.supervisor import sock_diag
 
 Capsys = pytest.CaptureFixture[str]
 
@@ -44,6 +46,24 @@ def test_doctor_tries_each_capture_source(capsys: Capsys, tmp_path: Path) -> Non
         assert check["state"] == "ok" or check["remedy"]
     perf = found["capture perf"]
     assert perf["state"] == "limited" or "named 200 of 200" in perf["finding"]
+
+
+def test_doctor_tries_the_network_cgroups_and_containers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket(socket.AF_UNIX) as gone:  # nobody answers there any more
+        gone.bind(str(tmp_path / "docker.sock"))
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/docker.sock")
+    found = {check.name: check for check in source_checks.run()}
+    assert found["network"].state == "ok"
+    bpf = found["network bpf"]
+    assert bpf.state == "ok" or ("refused" in bpf.finding and "CAP_BPF" in str(bpf.remedy))
+    assert "memory" in found["cgroup"].finding
+    assert found["containers"].state == "limited"
+    assert "refused" in found["containers"].finding
+    monkeypatch.setattr(sock_diag, "listen", lambda: None)
+    found = {check.name: check for check in source_checks.run()}
+    assert "notices of ended sockets are refused" in found["network"].finding
 
 
 def test_doctor_names_a_store_that_cannot_be_written(tmp_path: Path, capsys: Capsys) -> None:

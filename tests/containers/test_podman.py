@@ -64,6 +64,29 @@ def test_cpu_and_who_it_is(tmp_path: Path, podman: Podman, capture: str) -> None
     assert burnt - 0.3 < awk["cpu_s"] < burnt + 0.06
 
 
+def test_cpu_bytes_and_memory_of_one_container(tmp_path: Path, podman: Podman) -> None:
+    """All three at once: about 3 CPU seconds, 100 MiB written, 300 MiB held."""
+    hold = 'awk \'BEGIN { s = sprintf("%314572800s", ""); system("sleep 1") }\''
+    script = f"{BURN.replace('12000000', '24000000')}; {WRITE}; {hold}; times; sleep 0.3"
+    observed = see(tmp_path, podman, podman.run(script))
+    assert observed.returncode == 0
+    *_, own, children = observed.stdout.decode().splitlines()
+    burnt = burnt_s(f"{own}\n{children}".encode())
+    assert burnt > 1.5
+    detail = container(observed)
+    assert detail["cpu_user_s"] + detail["cpu_system_s"] == pytest.approx(burnt, rel=0.02)
+    assert detail["disk_write_bytes"] == pytest.approx(100 * MIB, rel=0.02)
+    peak = largest(observed, "memory_peak_bytes")["memory_peak_bytes"]  # a high-water mark
+    assert peak > 295 * MIB
+    assert detail["memory_peak_bytes"] == pytest.approx(peak, rel=0.05)
+    sealed = observed.sealed
+    assert sealed["container_image"] == detail["image"] == IMAGE
+    assert sealed["disk_write_bytes"] == pytest.approx(100 * MIB, rel=0.02)
+    # podman's own are in the task's
+    assert sealed["memory_peak_bytes"] >= 0.99 * peak
+    assert sealed["cpu_s"] >= burnt
+
+
 def test_bytes_written(tmp_path: Path, podman: Podman) -> None:
     observed = see(tmp_path, podman, podman.run(f"{WRITE}; sleep 0.3"))
     # podman itself writes some, too

@@ -42,9 +42,8 @@ def unattributed(lines: list[dict[str, Any]]) -> dict[str, Any]:
     return events[0] if events else {"tx_bytes": 0, "sockets": 0, "not_counted_tx_bytes": 0}
 
 
-@pytest.mark.parametrize("capture", ["auto", "poll"])
-def test_1000_connections_of_short_children(nobody: Nobody, capture: str) -> None:
-    (lines,) = nobody.at_once([storm(Server().port, 1000, 100_000)], "--capture", capture)
+def test_1000_connections_of_short_children(nobody: Nobody) -> None:
+    (lines,) = nobody.at_once([storm(Server().port, 1000, 100_000)])
     assert sent(lines) == pytest.approx(100 * MB, rel=0.02)
     rest = unattributed(lines)
     rows = {line["id"]: line for line in lines if line["t"] in "pq"}
@@ -52,6 +51,13 @@ def test_1000_connections_of_short_children(nobody: Nobody, capture: str) -> Non
     assert named + rest["tx_bytes"] == pytest.approx(sent(lines), rel=0.002)
     assert 980 <= rest["of_sockets"] <= 1000
     assert rest["sockets"] <= rest["of_sockets"]
+
+
+def test_by_polling_each_is_counted_or_said_not_to_be(nobody: Nobody) -> None:
+    """How many looks catch depends on the machine; what they do not tell is never lost or made."""
+    (lines,) = nobody.at_once([storm(Server().port, 300, 100_000)], "--capture", "poll")
+    assert 0 < sent(lines) <= 30.1 * MB
+    assert sent(lines) + unattributed(lines)["not_counted_tx_bytes"] >= 29.4 * MB
 
 
 @pytest.mark.usefixtures("bpf")

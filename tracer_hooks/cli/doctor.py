@@ -29,10 +29,13 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 def _execute(options: argparse.Namespace) -> int:
     from tracer_hooks.adapter import store_path
-    from tracer_hooks.cli import capture_test, checks, self_test
+    from tracer_hooks.cli import capture_test, checks, self_test, source_checks
 
     store = store_path(options.store)
-    found = [*checks.machine(), *checks.store(store), *capture_test.run(), *self_test.run()]
+    found = [
+        *checks.machine(), *source_checks.run(), *checks.store(store), *capture_test.run(),
+        *self_test.run(),
+    ]  # fmt: skip
     healthy = all(check.state != "failed" for check in found)
     if options.format == "json":
         rows = [check.as_dict() for check in found]

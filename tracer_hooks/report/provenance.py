@@ -26,7 +26,7 @@ _MAX_DEGRADED = 5
 _BLIND = {
     "sock_diag": "only TCP, and not what a connection moved after its last reading",
     "sock_diag+destroy": "only TCP: no UDP",
-    "sock_diag+destroy+bpf": "only TCP: no UDP",
+    "sock_diag+destroy+bpf": "TCP and UDP",
 }
 
 
