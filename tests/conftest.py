@@ -15,6 +15,7 @@ IN_CI = os.environ.get("CI", "").lower() == "true"
 
 # A shared machine is slow now and then; a deadline per example would fail for that alone.
 hypothesis.settings.register_profile("tracer", deadline=None)
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=1000)
 hypothesis.settings.load_profile("tracer")
 
 

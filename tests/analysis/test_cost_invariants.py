@@ -1,6 +1,7 @@
 """What always holds of costs (DESIGN 9), for random runs and every method.
 
-One command: `python -m pytest tests/analysis/test_cost_invariants.py`.
+One command: `python -m pytest tests/analysis/test_cost_invariants.py`; with
+`--hypothesis-profile thorough` it takes ten times as many runs.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ from tracer_hooks.analysis.tables import records
 from tracer_hooks.prices.rates import Pricing
 
 PARTS = ("useful", "headroom", "over_requested", "unmeasured")
-SETTINGS = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+MANY = settings.default.max_examples  # 100, or what --hypothesis-profile says
+SETTINGS = settings(
+    max_examples=MANY // 10, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 some = st.none() | st.floats(0.001, 50)
 
 
@@ -99,7 +103,7 @@ methods = st.sampled_from(sorted(METHODS))
 
 
 @given(tables=a_run(), method=methods)
-@settings(SETTINGS, max_examples=100)
+@settings(SETTINGS, max_examples=MANY // 4)
 def test_the_cost_of_a_run(tables: dict[str, pa.Table], method: str) -> None:
     found = cost(tables, METHODS[method], "r")
     check_parts(records(found.tasks))
@@ -140,11 +144,13 @@ def in_order(tables: dict[str, pa.Table]) -> list[dict[str, Any]]:
     """Attempts as the report has them: by start, those that have none last."""
     rows: list[dict[str, Any]] = tables["tasks"].to_pylist()
     late = START + dt.timedelta(days=10_000)
-    return sorted(rows, key=lambda r: (r["started_at"] or late, r["task_id"], r["attempt"]))
+    return sorted(
+        rows, key=lambda r: (r["started_at"] or late, r["task_id"], r["attempt"], r["spool"])
+    )
 
 
 @given(first=a_run("r1"), second=a_run("r2"), method=methods)
-@settings(SETTINGS, max_examples=25)
+@settings(SETTINGS, max_examples=MANY // 16)
 def test_runs_tags_and_tools_of_many_runs_add_up_to_the_same(
     first: dict[str, pa.Table], second: dict[str, pa.Table], method: str
 ) -> None:

@@ -124,7 +124,7 @@ _BILLED = {(gpus, hosts): _billed(gpus, hosts) for gpus in (False, True) for hos
 
 def _by_attempt(t: Relations, gpus: bool, hosts: bool) -> ir.Table:
     a = _attempts(t, gpus, hosts)
-    return a.order_by("started_at", "task_id", "attempt").select(
+    return a.order_by("started_at", "task_id", "attempt", "spool").select(
         "task_id", "attempt", "spool", "step", *COSTS,
         cpu_hours=_larger(a.cpu_asked, a.cpu_used),
         memory_gib_hours=_larger(a.memory_asked, a.memory_used),

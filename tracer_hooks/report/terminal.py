@@ -14,6 +14,7 @@ from tracer_hooks.report.headline import (
     leftover,
     lower_bound,
     network_of,
+    networked,
     processes,
 )
 from tracer_hooks.report.layout import INDENT, MIN_WIDTH, Column, Page
@@ -116,7 +117,7 @@ def _steps(page: Page, report: RunReport) -> None:
         Column("peak memory", rank=2),
         Column("read", rank=4),
         Column("written", rank=4),
-        *(Column(title, rank=5) for title in NETWORK),
+        *(Column(title, rank=5) for title in NETWORK if networked(report)),
     ]
     rows: list[list[Cell]] = [
         [
@@ -130,7 +131,7 @@ def _steps(page: Page, report: RunReport) -> None:
             _of(size(row["memory_peak_bytes"]), size(row["memory_requested_bytes"])),
             size(row["disk_read_bytes"]),
             size(row["disk_write_bytes"]),
-            *network_of(row),
+            *(network_of(row) if networked(report) else []),
         ]
         for row in records(report.steps.head(MAX_STEPS))
     ]
@@ -152,7 +153,7 @@ def _tasks(page: Page, report: RunReport) -> None:
         Column("peak", rank=1),
         Column("read", rank=3),
         Column("written", rank=3),
-        *(Column(title, rank=5) for title in NETWORK),
+        *(Column(title, rank=5) for title in NETWORK if networked(report)),
         Column("processes", rank=2),
     ]
     rows: list[list[Cell]] = [
@@ -166,7 +167,7 @@ def _tasks(page: Page, report: RunReport) -> None:
             size(row["memory_peak_bytes"]),
             size(row["disk_read_bytes"]),
             size(row["disk_write_bytes"]),
-            *network_of(row),
+            *(network_of(row) if networked(report) else []),
             processes(row),
         ]
         for row in records(report.by_task.head(MAX_TASKS))

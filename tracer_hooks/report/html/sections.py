@@ -8,7 +8,7 @@ from tracer_hooks.analysis.attempts import WAITS
 from tracer_hooks.analysis.tables import records
 from tracer_hooks.report import failures as failed
 from tracer_hooks.report.cost import money
-from tracer_hooks.report.headline import leftover, lower_bound, network_of, processes
+from tracer_hooks.report.headline import leftover, lower_bound, network_of, networked, processes
 from tracer_hooks.report.points import points
 from tracer_hooks.report.text import fit
 from tracer_hooks.report.units import (
@@ -89,7 +89,7 @@ def contrast(report: RunReport) -> dict[str, Any] | None:
 
 def steps(report: RunReport) -> dict[str, Any]:
     """`titles` and `rows`; a row has `name`, `verdict`, `shares`, `filled` (0 to 1), `cells`."""
-    network, rows = _moved(report), []
+    network, rows = networked(report), []
     verdicts = {one.step: one for one in step_verdicts(report, MAX_STEPS)}
     prices = _by_step(report.cost.steps if report.cost else None, "allocated")
     shown = records(report.steps.head(MAX_STEPS))
@@ -182,11 +182,6 @@ def _of(used: str, request: str) -> str:
 
 def _spoken(row: Mapping[str, Any]) -> str:
     return ", ".join(f"{_STATES[part]} {percent(row[f'{part}_share'])}" for part in WAITS)
-
-
-def _moved(report: RunReport) -> bool:
-    """Whether any byte on the network was seen: columns of noughts tell nothing."""
-    return any(report.totals[f"network_{way}_bytes"] for way in ("rx", "tx"))
 
 
 def _by_step(frame: Any, column: str) -> dict[Any, Any]:

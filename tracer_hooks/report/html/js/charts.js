@@ -28,8 +28,8 @@ function chart(element, option, group) {
   return self;
 }
 
-function redrawCharts(evenUnseen = false) {
-  for (const one of charts) if (one.instance || evenUnseen) one.draw();
+function redrawCharts() {
+  for (const one of charts) if (one.instance) one.draw();
 }
 
 // A canvas keeps the width of the window, where paper would cut it off: what A4 and Letter have
@@ -38,9 +38,9 @@ const PAPER = 700;
 function chartsOnPaper(now) {
   const page = byId('timeline').clientWidth;
   for (const one of charts) {
-    if (!one.instance) continue;
-    one.instance.resize(now ? { width: Math.floor((PAPER * one.element.clientWidth) / page) } : { width: 'auto' });
-    one.resized?.();
+    if (now && !one.instance) one.draw(); // not seen yet
+    one.instance?.resize({ width: now ? Math.floor((PAPER * one.element.clientWidth) / page) : 'auto' });
+    if (one.instance) one.draw(); // at once: no frame passes before the page is printed
   }
 }
 

@@ -15,7 +15,6 @@ async function start() {
     theme.onPaper = now;
     themeChanged();
     table.print(now);
-    if (now) redrawCharts(true);
     chartsOnPaper(now);
   };
   addEventListener('beforeprint', () => paper(true));
