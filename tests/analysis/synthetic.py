@@ -7,6 +7,7 @@ import random
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tracer_hooks.store.schema import TABLES
 
@@ -276,7 +277,39 @@ def one_task() -> dict[str, pa.Table]:
 
 
 def many_tasks(count: int, seed: int = 1) -> dict[str, pa.Table]:
-    """`count` short tasks of 40 steps with three tools each, for judging speed."""
+    """`count` short tasks of 40 steps with three tools each, for judging speed.
+
+    Beyond a few thousand the same tasks again, later: rows made one by one take minutes.
+    """
+    blocks = range(0, count, _BLOCK)
+    first = _some_tasks(min(count, _BLOCK), seed)
+    return {
+        name: pa.concat_tables([_later(rows, block) for block in blocks])[: count * each]
+        for (name, rows), each in zip(first.items(), (1, 3), strict=True)
+    }
+
+
+_BLOCK = 1200  # whole cycles of 40 steps and of 60 tools
+
+
+def _later(rows: pa.Table, block: int) -> pa.Table:
+    """The rows of tasks numbered from `block` on."""
+    if not block:
+        return rows
+    numbers = pc.add(pc.cast(pc.utf8_slice_codeunits(rows["task_id"], 3), pa.int64()), block)
+    task_id = pc.binary_join_element_wise("job", pc.cast(numbers, pa.string()), "")
+    changed = {"task_id": task_id, "spool": pc.binary_join_element_wise(task_id, ".1.x", "")}
+    if "started_at" in rows.column_names:
+        later = pa.scalar(dt.timedelta(seconds=block * 0.05), pa.duration("us"))
+        times = ("started_at", "ended_at")
+        changed |= {"task_name": task_id} | {name: pc.add(rows[name], later) for name in times}
+    for name, values in changed.items():
+        place = rows.column_names.index(name)
+        rows = rows.set_column(place, rows.field(place), pc.cast(values, rows.field(place).type))
+    return rows
+
+
+def _some_tasks(count: int, seed: int) -> dict[str, pa.Table]:
     rng = random.Random(seed)
     tasks, tools = [], []
     for number in range(count):

@@ -8,6 +8,9 @@ import re
 from typing import TypeGuard
 
 UNKNOWN = "\N{EN DASH}"
+# No clock here counts less: what is left of sums and differences of many figures.
+_NO_TIME_S = 1e-9
+_NO_PERCENT = 1e-9
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
@@ -34,13 +37,15 @@ def count(value: float | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """`180 µs`, `72 ms`, `3.41 s`, `1m 12s`, `2h 05m`, `3d 04h`."""
+    """`<1 µs`, `180 µs`, `72 ms`, `3.41 s`, `1m 12s`, `2h 05m`, `3d 04h`."""
     if not _known(seconds):
         return UNKNOWN
+    if abs(seconds) < _NO_TIME_S:
+        return "0 s"
     if seconds < 0:
         return "-" + duration(-seconds)
-    if seconds == 0:
-        return "0 s"
+    if seconds < 9.995e-7:
+        return "<1 µs"
     if seconds < 0.0009995:
         return f"{number(seconds * 1e6)} µs"
     if seconds < 0.9995:
@@ -76,7 +81,7 @@ def percent(share: float | None) -> str:
     if not _known(share):
         return UNKNOWN
     value = share * 100
-    if value == 0:
+    if abs(value) < _NO_PERCENT:
         return "0 %"
     if abs(value) < 0.05:
         return "<0.1 %" if value > 0 else "0 %"
@@ -88,7 +93,7 @@ def whole_percent(share: float | None) -> str:
     if not _known(share):
         return UNKNOWN
     text = f"{share * 100:.0f} %"
-    return "<1 %" if text == "0 %" and share > 0 else text
+    return "<1 %" if text == "0 %" and share * 100 >= _NO_PERCENT else text
 
 
 def cores(value: float | None) -> str:
