@@ -18,8 +18,8 @@ except ImportError as missing:
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tracer_hooks.export.metrics import Metric
-    from tracer_hooks.export.openmetrics.timeline import Timeline
+    from tracer_hooks.export.metrics import Labels, Metric
+    from tracer_hooks.export.openmetrics.timeline import Series, Timeline
 
 _PARTS = {"histogram": ("_bucket", "_sum", "_count"), "summary": ("_sum", "_count")}
 _UNITS = {"s": "seconds", "By": "bytes", "1": "ratio"}
@@ -51,10 +51,16 @@ def _filled(timeline: Timeline, metric: Metric) -> ClientMetric:
     if not metric.family.endswith("_" + unit):
         unit = ""
     written = ClientMetric(metric.family, metric.help, metric.type, unit)
+    together: dict[Labels, list[Series]] = {}
     for suffix in _PARTS.get(metric.type, ("",)):
         counter = metric.type != "gauge"
         for series in timeline.series(metric.group.name, metric.name + suffix, counter=counter):
-            labels = dict(series.labels)
-            for at, value in zip(series.at_s.tolist(), series.values.tolist(), strict=True):
-                written.add_sample(series.name, labels, value, at)
+            key = tuple(label for label in series.labels if label[0] != "le")
+            together.setdefault(key, []).append(series)
+    for parts in together.values():
+        # The format asks for a histogram's parts moment by moment; they share the moments.
+        columns = [(series.name, dict(series.labels), series.values.tolist()) for series in parts]
+        for place, at in enumerate(parts[0].at_s.tolist()):
+            for name, labels, values in columns:
+                written.add_sample(name, labels, values[place], at)
     return written
