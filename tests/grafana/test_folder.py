@@ -1,13 +1,15 @@
-"""What `tracer-hooks grafana` writes: the files that the code makes, and nothing that Grafana lacks."""
+"""What `tracer-hooks grafana` writes: what the code makes, and nothing that Grafana lacks."""
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from analysis.synthetic import START
 
 from tests.cli.command import tracer_hooks
 from tests.grafana.interpolation import TimeRange, promql, queries, sql, variables
@@ -94,7 +96,7 @@ def _check(expression: str) -> None:
 
 @pytest.mark.parametrize("kind", ["sql", "promql"])
 def test_queries_use_no_variable_that_their_dashboard_lacks(kind: str) -> None:
-    shown = TimeRange(*(__import__("datetime").datetime(2026, 1, day) for day in (1, 2)))
+    shown = TimeRange(START, START + dt.timedelta(days=1))
     for query in queries(kind):
         values = {v["name"]: ["x"] for v in variables(query.board)}
         (sql if kind == "sql" else promql)(query.text, shown, values)
