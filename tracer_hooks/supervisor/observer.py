@@ -175,9 +175,10 @@ class Observer:
             why = "the kernel does not let this user see in which function a thread sleeps"
             self.degraded("wall_network_s", why)
         self.tree.finish(now)
+        self._note_end_of_main()  # who asks how processes died finds it
         for source in self.sources:
             source.finish(now)
-        self._note_end_of_main()
+        self._note_end_of_main()  # a very short one is known only by now
         self.rows.ended(self.tree.take_ended())
         self.rows.write_groups()
         named = self.tree.own_cpu_s()
