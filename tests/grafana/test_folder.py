@@ -152,7 +152,7 @@ def test_data_sources_go_where_they_are_told_to() -> None:
     [
         (["--postgres", "mysql://x/y"], "is no database"),
         (["--alerts", "/nowhere.toml"], "No such file"),
-        (["--alerts", __file__], "is no TOML"),
+        (["--alerts", __file__], "is not TOML"),
     ],
 )
 def test_what_makes_no_sense_is_one_line(tmp_path: Path, arguments: list[str], said: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tracer_hooks.cli.command import Command
 
@@ -19,7 +19,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--alerts",
         metavar="FILE",
-        help="thresholds of your own (.toml): [rules.stalled] threshold = 1800, enabled = false …",
+        help="thresholds of your own: the file that `serve --alerts` takes",
     )
     group = parser.add_argument_group("where everything is, as Grafana and Prometheus reach it")
     for option, default, what in (
@@ -42,7 +42,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _execute(options: argparse.Namespace) -> int:
-    from tracer_hooks.alert.rules import rule_table
+    from tracer_hooks.alert.settings import Settings, read_settings
     from tracer_hooks.export.grafana.folder import Places, write
 
     many = {
@@ -53,25 +53,10 @@ def _execute(options: argparse.Namespace) -> int:
         prometheus=options.prometheus, postgres=options.postgres, grafana=options.grafana, **many
     )
     folder = Path(options.folder)
-    written = write(folder, rule_table(_settings(options.alerts)), places)
+    settings = read_settings(Path(options.alerts)) if options.alerts else Settings()
+    written = write(folder, settings.table, places)
     sys.stdout.write(f"{len(written)} files in {folder}: {folder / 'README.md'} says where to\n")
     return 0
-
-
-def _settings(path: str | None) -> dict[str, Any]:
-    from tracer_hooks.errors import UsageError
-
-    if path is None:
-        return {}
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-    try:
-        found: dict[str, Any] = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is no TOML: {error}") from error
-    return found
 
 
 COMMAND = Command(

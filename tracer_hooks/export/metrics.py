@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import sys
 from dataclasses import dataclass
 from itertools import product
@@ -23,6 +24,8 @@ Labels = tuple[tuple[str, str], ...]
 
 # What a group's label values become when there are too many of them.
 OTHER = "other"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_LONGEST = 120
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,12 @@ class MetricTable:
         """The metrics of a group, in the table's order."""
         found = (m for m in self.metrics.values() if m.group.name == group)
         return [m for m in found if when is None or m.when == when]
+
+
+def presentable(text: str) -> str:
+    """A text as a label value: one line, valid, not too long."""
+    text = _CONTROL.sub("�", text)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
 @functools.cache

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
-from tracer_hooks.export.metrics import OTHER, Group
+from tracer_hooks.export.metrics import OTHER, Group, presentable
 
 if TYPE_CHECKING:
     from tracer_hooks.live.state import State
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
-_LONGEST = 120
 
 
 class Groups:
@@ -43,9 +39,3 @@ class Groups:
         self.born[values] = now
         self._state.add_group(self.kind.name, values, now)
         return values
-
-
-def presentable(text: str) -> str:
-    """A text as a label value: one line, valid, not too long."""
-    text = _CONTROL.sub("�", text)
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

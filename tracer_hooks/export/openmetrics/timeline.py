@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tracer_hooks.export.metrics import OTHER, metric_table
+from tracer_hooks.export.metrics import OTHER, metric_table, presentable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
     from tracer_hooks.export.metrics import Labels
 
 STEP_S = 15.0
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
-_LONGEST = 120
 
 Group = tuple[str, tuple[str, ...]]  # its kind, and its label values
 
@@ -65,7 +62,7 @@ class Timeline:
 
     def group(self, kind: str, *values: str | None) -> Group:
         """The group with these label values; `other` if there are too many of its kind."""
-        found = (kind, tuple(_presentable(value or "") for value in values))
+        found = (kind, tuple(presentable(value or "") for value in values))
         if found not in self._spans:
             most = metric_table().groups[kind].most
             if sum(known == kind for known, _ in self._spans) >= most:
@@ -123,9 +120,3 @@ def _summed(
     amounts = np.concatenate([amount for _, amount in pieces])
     sums = np.bincount(places, weights=amounts, minlength=len(grid))
     return np.cumsum(sums) if counter else sums
-
-
-def _presentable(text: str) -> str:
-    """A text as a label value: one line, valid, not too long."""
-    text = _CONTROL.sub("�", text)
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
