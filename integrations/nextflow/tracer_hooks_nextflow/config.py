@@ -31,11 +31,11 @@ CARRIER = """\
             loader.addClasspath(%(engine)s)
             def settings = %(settings)s
             loader.loadClass('TracerHooks').newInstance(nextflow.Global.session, settings)
-        }).attach(task)
+        }).attach(task, %(dynamic)s)
     }
     catch( Throwable error ) {
         def why = error.toString().readLines().take(2).join(' ')
-        if( System.properties.put('tracer.hooks', [attach: { it }]) == null )
+        if( System.properties.put('tracer.hooks', [attach: { task, dynamic -> }]) == null )
             org.slf4j.LoggerFactory.getLogger('nextflow.TracerHooks')
                 .warn("tracer-hooks: nothing is recorded: ${why}".toString())
     }
@@ -96,6 +96,8 @@ def _carrier(settings: Settings, value: str) -> str:
         "engine": quoted(str(HOME / "engine")),
         "settings": f"[{', '.join(pairs)}, options: [{options}]]",
         "value": value,
+        # Whether the task had a computed directive without us: `value` is called if it is a closure.
+        "dynamic": "true" if value.endswith(".call()") else "false",
     }
 
 

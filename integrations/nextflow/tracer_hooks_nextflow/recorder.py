@@ -85,9 +85,9 @@ class Recorder:
 
 
 def what_became(facts: dict[str, Any], note: str | None) -> str:
-    """cached, never started, observed, partly (by bash alone) or missing."""
-    if note == "cached":
-        return "cached"
+    """cached, within the engine (`exec:`), never started, observed, partly (by bash) or missing."""
+    if note in ("cached", "within the engine"):
+        return note
     if note is None:
         return "missing" if facts.get("started_at") else "never started"
     return note.partition(":")[0] if note.startswith(("partly:", "missing:")) else "observed"

@@ -13,8 +13,10 @@ tracer_hooks_task() {
         --card "$tracer_hooks_card" "${@:9}")
     tracer_hooks_spools="$6/spool/$1" tracer_hooks_attempt=$3
     if [ -f "$tracer_hooks_folder/.command.run" ]; then
-        # The wrapper again, entered at nxf_launch, as the engine itself enters it at nxf_trace.
-        tracer_hooks_bare=(/bin/bash -c 'set -- nxf_launch; . "$0"' "$tracer_hooks_folder/.command.run")
+        # The wrapper again, entered at nxf_launch, as the engine itself enters it at nxf_trace. The
+        # task must not see that there is one more shell above it.
+        tracer_hooks_bare=(/bin/bash -c 'SHLVL=$((SHLVL - 1)); set -- nxf_launch; . "$0"'
+            "$tracer_hooks_folder/.command.run")
         if [ -n "${NXF_BOXID:-}" ]; then
             tracer_hooks_bare[2]="$(tracer_hooks_variables)"$'\n'"${tracer_hooks_bare[2]}"
         fi

@@ -63,10 +63,10 @@ class TracerCards {
         final card = [
             run_id: runId, task_id: taskId(task.get('process'), task.get('index')), attempt: task.attempt,
             pipeline: pipeline, engine: 'nextflow', step: brief(task.get('process')), task_name: brief(task.get('name')),
-            sample: sample(context), container_image: container(task),
+            sample: ifKnown { sample(context) }, container_image: container(task),
             cpus_requested: task.cpus, memory_requested_bytes: task.memory?.toBytes(),
             time_requested_s: task.time ? task.time.toMillis() / 1000 : null,
-            disk_requested_bytes: task.disk?.toBytes(), input_bytes: inputBytes(context),
+            disk_requested_bytes: task.disk?.toBytes(), input_bytes: ifKnown { inputBytes(context) },
             submitted_at: System.currentTimeMillis() / 1000,
         ].findAll { it.value != null }
         // The tags stay last: task.sh adds the job's number in its queue to them.
@@ -83,6 +83,12 @@ class TracerCards {
             status: trace?.get('status')?.toString(), exit_code: exitCode(trace?.get('exit')),
             submitted_at: at('submit'), started_at: at('start'), ended_at: at('complete'),
         ].findAll { it.value != null }
+    }
+
+    /** Inputs can be anything: what can't be made sense of is not known. */
+    private static Object ifKnown( Closure question ) {
+        try { question.call() }
+        catch( Exception ignored ) { null }
     }
 
     private static Integer exitCode( value ) {
@@ -115,8 +121,11 @@ class TracerCards {
             return null
         long total = 0
         for( Path file : files ) {
-            final real = file.hasProperty('alias') || file.metaClass.respondsTo(file, 'getStorePath') ? file.storePath : file
-            if( real.fileSystem != FileSystems.default || !Files.isRegularFile(real) )
+            // An input is a path of Nextflow's own, which knows also the name that the task sees.
+            if( file.fileSystem != FileSystems.default )
+                return null
+            final real = file.toRealPath()
+            if( !Files.isRegularFile(real) )
                 return null
             total += Files.size(real)
         }

@@ -9,6 +9,7 @@ import java.nio.file.Path
 import java.util.concurrent.CopyOnWriteArrayList
 import nextflow.Session
 import nextflow.processor.TaskHandler
+import nextflow.script.ScriptType
 import nextflow.trace.TraceObserver
 import nextflow.trace.TraceRecord
 
@@ -16,6 +17,7 @@ class TracerHooks implements TraceObserver {
 
     // Under this name a task keeps its own beforeScript; that it is there says that ours is in place.
     static final String OWN = 'tracerHooksOwnBeforeScript'
+    private static final List<String> OURS = ['spack', 'beforeScript']
     static final String MARKER = '.command.tracer'
     // Executors that run the wrapper itself inside the task's container.
     static final Set<String> INSIDE = [
@@ -40,11 +42,19 @@ class TracerHooks implements TraceObserver {
     }
 
     /** Called while a task's configuration is resolved, before its beforeScript is asked for. */
-    void attach( task ) {
-        if( task.containsKey(OWN) )
-            return
-        task.put(OWN, task.getRawValue('beforeScript'))
-        task.put('beforeScript', { before((Map) getDelegate()) })
+    void attach( task, boolean dynamic = false ) {
+        if( !task.containsKey(OWN) ) {
+            task.put(OWN, task.getRawValue('beforeScript'))
+            task.put('beforeScript', { before((Map) getDelegate()) })
+        }
+        // Of a task with a directive that is computed the engine keeps, and on -resume asks for, more
+        // than of one without. Ours must not count: what ran before us would be run again.
+        task.setDynamic(dynamic || task.target.any { name, value -> !(name in OURS) && computed(value) })
+    }
+
+    private static boolean computed( value ) {
+        value instanceof Closure || value instanceof GString && value.values.any { it instanceof Closure } ||
+            value instanceof List && value.any { it instanceof Closure }
     }
 
     /** Our hook, then the task's own beforeScript, which the engine resolves as it always does. */
@@ -113,6 +123,8 @@ class TracerHooks implements TraceObserver {
 
     /** What the hook left in the task's folder: '' if the supervisor ran; null if no hook was there. */
     private static String note( TaskHandler handler ) {
+        if( handler.task.type == ScriptType.GROOVY )
+            return 'within the engine'
         final marker = handler.task.workDir?.resolve(MARKER)
         return marker && Files.exists(marker) ? marker.text.trim() : null
     }
