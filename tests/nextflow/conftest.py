@@ -111,6 +111,10 @@ class LaunchFolder:
         rows: list[dict[str, Any]] = table.to_pylist(maps_as_pydicts="strict")
         return rows
 
+    def told_by_spools(self, run: str) -> list[str]:
+        """The names of attempts whose spools say that the task has begun or ended."""
+        return [path.name for path in self.folder.glob(f".tracer/spool/{run}/[!@]*.jsonl")]
+
     def told(self, run: str = "latest") -> list[dict[str, Any]]:
         """What the engine told of its tasks."""
         table = self.store.table("events", self.store.resolve(run))

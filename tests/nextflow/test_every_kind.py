@@ -1,4 +1,4 @@
-"""200 tasks of every kind: the results are those of a bare run, and each attempt is recorded once."""
+"""200 tasks of every kind: results as those of a bare run, and each attempt recorded once."""
 
 from __future__ import annotations
 
