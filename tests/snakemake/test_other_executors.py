@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import slurm_node
+
+from tests import slurm_node
 
 TASKS = {
     ("map:sample=A", 1),

@@ -3,7 +3,7 @@
 Debian's packages: slurmctld, slurmd, slurm-client, munge. Nothing of the system's own Slurm or
 munge is read or changed: key, sockets, ports and state are this cluster's own. Also a script:
 
-    python tests/snakemake/slurm_node.py FOLDER    starts one, prints SLURM_CONF, ends with Ctrl-C
+    python tests/slurm_node.py FOLDER    starts one, prints SLURM_CONF, ends with Ctrl-C
 """
 
 from __future__ import annotations
