@@ -17,11 +17,21 @@ runtime = "runc"
 cgroup_manager = "cgroupfs"
 events_logger = "file"
 EOF
+# For who starts podman without options of ours.
+cat > "$folder/storage.conf" << EOF
+[storage]
+driver = "overlay"
+graphroot = "$folder/storage"
+runroot = "$folder/run"
+EOF
 
 cp "$busybox" "$folder/root/bin/busybox"
 for name in sh dd sleep cat awk; do
     ln -sf busybox "$folder/root/bin/$name"
 done
+# Workflow engines start a container's command with bash; this much of it is enough for them.
+printf '#!/bin/sh\nexec /bin/sh "$@"\n' > "$folder/root/bin/bash"
+chmod +x "$folder/root/bin/bash"
 tar -C "$folder/root" -c . |
     CONTAINERS_CONF="$folder/containers.conf" podman --root "$folder/storage" \
         --runroot "$folder/run" import - localhost/tracer-test:1

@@ -1,7 +1,7 @@
 """The wrappers that Nextflow renders for other executors, run where there is none of these.
 
-For SGE, LSF and PBS a stand-in runs what it is given. Kubernetes refuses every pod, and the wrapper,
-which would run inside the container, is run here: with a Python, and without one.
+For SGE, LSF and PBS a stand-in runs what it is given. Kubernetes refuses every pod, and the
+wrapper, which would run inside the container, is run here: with a Python, and without one.
 """
 
 from __future__ import annotations
