@@ -125,10 +125,10 @@ class LaunchFolder:
 def _seen(folder: Path) -> Seen:
     def text(name: str) -> str:
         path = folder / name
-        # Each work folder has a name of its own.
-        return (
-            path.read_text(errors="replace").replace(str(folder), "WORK") if path.exists() else ""
-        )
+        # Each work folder has a name of its own, and each process a number.
+        said = path.read_text(errors="replace")
+        said = said.replace(str(folder).replace(" ", "\\ "), "WORK").replace(str(folder), "WORK")
+        return re.sub(r"(: line \d+: +)\d+( Killed)", r"\1PID\2", said)
 
     files = tuple(
         (path.name, path.read_text(errors="replace"))

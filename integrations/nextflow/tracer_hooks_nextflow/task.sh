@@ -7,24 +7,54 @@
 
 # tracer_hooks_task RUN TASK ATTEMPT CARD FOLDER STORE PYTHON SUPERVISOR [OPTION…]
 tracer_hooks_task() {
-    tracer_hooks_card=$4 tracer_hooks_folder=$5 tracer_hooks_python=$7 tracer_hooks_supervisor=$8
+    tracer_hooks_card=$4 tracer_hooks_marker=$5/.command.tracer
+    tracer_hooks_python=$7 tracer_hooks_supervisor=$8
     tracer_hooks_add_job
     tracer_hooks_options=(run --store "$6" --run "$1" --task "$2" --attempt "$3"
         --card "$tracer_hooks_card" "${@:9}")
     tracer_hooks_spools="$6/spool/$1" tracer_hooks_attempt=$3
-    if [ -f "$tracer_hooks_folder/.command.run" ]; then
-        # The wrapper again, entered at nxf_launch, as the engine itself enters it at nxf_trace. The
-        # task must not see that there is one more shell above it.
-        tracer_hooks_bare=(/bin/bash -c 'SHLVL=$((SHLVL - 1)); set -- nxf_launch; . "$0"'
-            "$tracer_hooks_folder/.command.run")
-        if [ -n "${NXF_BOXID:-}" ]; then
-            tracer_hooks_bare[2]="$(tracer_hooks_variables)"$'\n'"${tracer_hooks_bare[2]}"
-        fi
+    # The wrapper by the name under which it was started, which messages of the shell begin with.
+    tracer_hooks_wrapper=${BASH_SOURCE[${#BASH_SOURCE[@]} - 1]}
+    if [ ! -f "$tracer_hooks_wrapper" ] ||
+        { [ -n "${NXF_SCRATCH:-}" ] && [ "${tracer_hooks_wrapper:0:1}" != / ]; }; then
+        tracer_hooks_wrapper=$5/.command.run
+    fi
+    if [ -f "$tracer_hooks_wrapper" ]; then
+        tracer_hooks_entering
     else
+        tracer_hooks_wrapper=
         eval "tracer_hooks_original() $(declare -f nxf_launch | tail -n +2)"
-        tracer_hooks_bare=(tracer_hooks_original)
     fi
     nxf_launch() { tracer_hooks_launch; }
+}
+
+# What the shell does first that enters the wrapper again: it empties the marker, by which we know
+# that it has started, and hides from the task that there is one more shell above it.
+tracer_hooks_entering() {
+    local enter="${BASH_SOURCE[0]%/*}/enter.sh"
+    printf -v tracer_hooks_code '{ : > %q; } 2> /dev/null; SHLVL=$((SHLVL - 1))' "$tracer_hooks_marker"
+    tracer_hooks_enter=
+    if [ -f "$enter" ]; then
+        tracer_hooks_enter=$enter
+        if [ -n "${BASH_ENV:-}" ]; then
+            printf -v tracer_hooks_code '%s; export BASH_ENV=%q' "$tracer_hooks_code" "$BASH_ENV"
+        fi
+    fi
+    if [ -n "${NXF_BOXID:-}" ]; then
+        tracer_hooks_code="$tracer_hooks_code"$'\n'"$(tracer_hooks_variables)"
+    fi
+}
+
+# tracer_hooks_start [WORD…]: what nxf_launch did, as the command that the words run, if there are any.
+tracer_hooks_start() {
+    if [ -z "$tracer_hooks_wrapper" ]; then
+        tracer_hooks_original
+    elif [ -n "$tracer_hooks_enter" ]; then
+        BASH_ENV=$tracer_hooks_enter TRACER_HOOKS_ENTER=$tracer_hooks_code \
+            "$@" /bin/bash "$tracer_hooks_wrapper" nxf_launch
+    else
+        "$@" /bin/bash -c "$tracer_hooks_code"$'\n''set -- nxf_launch; . "$0"' "$tracer_hooks_wrapper"
+    fi
 }
 
 # One more of the card's tags, which stand last: the number that the queue gave this job.
@@ -53,27 +83,24 @@ tracer_hooks_variables() {
 }
 
 tracer_hooks_launch() {
-    local status=0 why=
-    tracer_hooks_refused || why=$tracer_hooks_why
-    local marker="$tracer_hooks_folder/.command.tracer"
-    if [ -z "$why" ]; then
-        # The task itself empties this file: while it says so, nothing of the task was started.
-        { echo "missing: the supervisor did not start" > "$marker"; } 2> /dev/null || true
-        "$tracer_hooks_python" -I -S "$tracer_hooks_supervisor" "${tracer_hooks_options[@]}" -- \
-            "${tracer_hooks_bare[@]:0:2}" '{ : > "${0%/*}/.command.tracer"; } 2> /dev/null; '"${tracer_hooks_bare[2]}" \
-            "${tracer_hooks_bare[3]}" || status=$?
-        if [ "$status" = 0 ] || [ ! -s "$marker" ]; then
+    local status=0
+    if tracer_hooks_possible; then
+        # While the marker says so, nothing of the task was started.
+        { echo "missing: the supervisor did not start" > "$tracer_hooks_marker"; } 2> /dev/null || true
+        tracer_hooks_start "$tracer_hooks_python" -I -S "$tracer_hooks_supervisor" \
+            "${tracer_hooks_options[@]}" -- || status=$?
+        if [ "$status" = 0 ] || [ ! -s "$tracer_hooks_marker" ]; then
             return "$status"
         fi
-        why="the supervisor did not start (exit status $status of $tracer_hooks_python)"
+        tracer_hooks_why="the supervisor did not start (exit status $status of $tracer_hooks_python)"
     fi
-    tracer_hooks_alone "$why"
+    tracer_hooks_alone "$tracer_hooks_why"
 }
 
 # Whether the supervisor can be started here; if not, tracer_hooks_why says why.
-tracer_hooks_refused() {
+tracer_hooks_possible() {
     tracer_hooks_why=
-    if [ "${#tracer_hooks_bare[@]}" = 1 ]; then
+    if [ -z "$tracer_hooks_wrapper" ]; then
         tracer_hooks_why="the wrapper is no file here"
     elif [ ! -r "$tracer_hooks_supervisor" ]; then
         tracer_hooks_why="there is no $tracer_hooks_supervisor on this host"
@@ -89,12 +116,12 @@ tracer_hooks_refused() {
 # Run the task as it is, and leave a spool with what bash knows: start, end, exit status, CPU time.
 tracer_hooks_alone() {
     local status=0 spool start end user=null system=null cpu=null
-    local marker="$tracer_hooks_folder/.command.tracer"
+    local marker=$tracer_hooks_marker
     spool="$tracer_hooks_spools/bash.$tracer_hooks_attempt.${HOSTNAME:-host}-$$-$RANDOM$RANDOM.jsonl"
     start=$(tracer_hooks_now)
     { [ -d "$tracer_hooks_spools" ] || mkdir -p "$tracer_hooks_spools"; } 2> /dev/null || spool=
     { [ -z "$spool" ] || tracer_hooks_first_line > "$spool"; } 2> /dev/null || spool=
-    "${tracer_hooks_bare[@]}" || status=$?
+    tracer_hooks_start || status=$?
     end=$(tracer_hooks_now)
     # Only this shell itself knows the CPU time of what it has waited for: no $(…) here.
     if times > "$marker" && { read -r _ && read -r user system; } < "$marker"; then

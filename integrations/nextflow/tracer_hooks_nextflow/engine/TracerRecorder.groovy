@@ -35,6 +35,7 @@ class TracerRecorder {
         send(end: status)
         if( broken )
             return
+        broken = true  // what the engine may still say of tasks that it cancels comes too late
         try {
             pipe.close()
             process.waitForOrKill(PATIENCE_MS)
