@@ -125,6 +125,8 @@ class LaunchFolder:
 def _seen(folder: Path) -> Seen:
     def text(name: str) -> str:
         path = folder / name
+        if not path.exists():
+            return ""
         # Each work folder has a name of its own, and each process a number.
         said = path.read_text(errors="replace")
         said = said.replace(str(folder).replace(" ", "\\ "), "WORK").replace(str(folder), "WORK")
