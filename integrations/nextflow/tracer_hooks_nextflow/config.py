@@ -96,7 +96,7 @@ def _carrier(settings: Settings, value: str) -> str:
         "engine": quoted(str(HOME / "engine")),
         "settings": f"[{', '.join(pairs)}, options: [{options}]]",
         "value": value,
-        # Whether the task had a computed directive without us: `value` is called if it is a closure.
+        # Whether the task has a computed directive without us: a closure of the user's is called.
         "dynamic": "true" if value.endswith(".call()") else "false",
     }
 
