@@ -17,6 +17,7 @@ from tracer_hooks.cli import (
     runs,
     serve,
     show,
+    top,
     tune,
 )
 from tracer_hooks.plugins import hookimpl
@@ -34,6 +35,7 @@ COMMANDS = (
     compare.COMMAND,
     tune.COMMAND,
     nextflow.COMMAND,
+    top.COMMAND,
     serve.COMMAND,
     compact.COMMAND,
     doctor.COMMAND,

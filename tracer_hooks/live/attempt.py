@@ -221,8 +221,8 @@ class Attempt:
         return asked if used < measure.idle_share * asked else 0.0
 
     def memory_projected_ratio(self, measure: Measure) -> float | None:
-        """Its memory at the horizon against the limit, by the slope of the window (least squares);
-        None without a limit or before a quarter of the window was seen."""
+        """Its memory at the horizon against the limit, if it grows on as it does; None without a
+        limit or before half of the window was seen."""
         limit = self.limit_bytes()
         if not limit or not self.readings:
             return None
@@ -233,9 +233,9 @@ class Attempt:
             if reading.memory_bytes is not None
             and end - reading.elapsed_s <= measure.memory_window_s
         ]
-        if len(points) < 3 or points[-1][0] - points[0][0] < measure.memory_window_s / 4:
+        if len(points) < 4 or points[-1][0] - points[0][0] < measure.memory_window_s / 2:
             return None
-        return max(0.0, points[-1][1] + slope(points) * measure.memory_horizon_s) / limit
+        return (points[-1][1] + growth(points) * measure.memory_horizon_s) / limit
 
 
 def progressed(before: Reading, after: Reading, measure: Measure) -> bool:
@@ -247,9 +247,20 @@ def progressed(before: Reading, after: Reading, measure: Measure) -> bool:
     )
 
 
+def growth(points: list[tuple[float, float]]) -> float:
+    """What (seconds, bytes) grow by in a second: what both halves have in common, so that who takes
+    all that it needs at once is not taken for who takes more and more."""
+    middle = (points[0][0] + points[-1][0]) / 2
+    first = [point for point in points if point[0] <= middle]
+    second = [point for point in points if point[0] >= middle]
+    return min(slope(first), slope(second))
+
+
 def slope(points: list[tuple[float, float]]) -> float:
     """The slope of the least-squares line through (x, y); never below 0."""
     count = len(points)
+    if count < 2:
+        return 0.0
     mean_x = sum(x for x, _ in points) / count
     mean_y = sum(y for _, y in points) / count
     spread = sum((x - mean_x) ** 2 for x, _ in points)
