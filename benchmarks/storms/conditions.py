@@ -75,6 +75,8 @@ def _again_as(user: str, json: Path | None) -> None:
         home.chmod(0o755)
         for name in ("tracer_hooks", "benchmarks"):
             shutil.copytree(ROOT / name, home / name, ignore=shutil.ignore_patterns("__pycache__"))
+        compile_all = [_SYSTEM_PYTHON, "-I", "-m", "compileall", "-q", home / "tracer_hooks"]
+        subprocess.run(compile_all, check=True)  # as an installation has it
         words = _without(sys.argv[1:], ("--user", "--paranoid", "--json"))
         out = home / "out"
         out.mkdir()

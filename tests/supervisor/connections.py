@@ -56,6 +56,9 @@ class Nobody:
         self.copy.chmod(0o755)
         skip = shutil.ignore_patterns("__pycache__")
         shutil.copytree(SUPERVISOR.parent.parent, self.copy / "tracer_hooks", ignore=skip)
+        # as an installation has it: nobody else may write compiled files there
+        compile_all = [INTERPRETER, "-I", "-m", "compileall", "-q", self.copy / "tracer_hooks"]
+        subprocess.run(compile_all, check=True)
         self._count = 0
 
     def start(self, arguments: list[str]) -> subprocess.Popen[bytes]:

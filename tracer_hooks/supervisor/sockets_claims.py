@@ -40,7 +40,9 @@ class Claims:
     """Our voice and our ear in one network namespace. Raises OSError if it can't be had."""
 
     def __init__(self, root: str, whose: str) -> None:
-        self._list = "%s/%s/net/unix" % (root, whose)
+        # kept open: the process by which we find the namespace may end before it does
+        path = "%s/%s/net/unix" % (root, whose)
+        self._list = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
         self._own = posix.urandom(8)
         self._name = _NAME + self._own.hex().encode()
         self._since = time.monotonic()
@@ -115,6 +117,9 @@ class Claims:
     def close(self) -> None:
         """Be silent and deaf."""
         self._socket.close()
+        if self._list >= 0:
+            posix.close(self._list)
+            self._list = -1
 
     def _tell_all(self, messages: "list[bytes]") -> None:
         for name in self._others():
@@ -125,8 +130,14 @@ class Claims:
                     break  # gone, or it has not listened for long: the next time
 
     def _others(self) -> "list[bytes]":
-        with open(self._list, "rb", 0) as file:
-            rows = file.readall()
+        parts, place = [], 0
+        while True:
+            part = posix.pread(self._list, 1 << 16, place)
+            if not part:
+                break
+            parts.append(part)
+            place += len(part)
+        rows = b"".join(parts)
         names = [_NAME + row.split(b"\n", 1)[0] for row in rows.split(b"@" + _NAME)[1:]]
         return [name for name in names if name != self._name]
 
