@@ -81,3 +81,45 @@ def test_compiled_by_hash(package: Path) -> None:
     argv = [sys.executable, "-m", "compileall", "-qf", str(package)]
     subprocess.run(argv, check=True, env=environment)
     assert not any(imported(package).values())
+
+
+EXTENSIONS = """
+import sys
+sys.path.insert(0, sys.argv[1])
+if sys.argv[2] == "short":
+    from tracer_hooks.supervisor.quick_import import load_for_start
+    load_for_start()
+    loaded = {name for name in ("_ctypes", "mmap", "resource") if name in sys.modules}
+    assert loaded | set(sys.builtin_module_names) >= {"_ctypes", "mmap", "resource"}, loaded
+import _ctypes, ctypes, mmap, resource
+assert ctypes.CDLL(None).getpid() > 0
+with mmap.mmap(-1, 4096) as page:
+    page[:2] = b"ok"
+print(*(getattr(m, "__file__", None) for m in (_ctypes, mmap, resource)), resource.RUSAGE_SELF)
+"""
+
+
+def test_extension_modules_are_the_same_by_either_way(package: Path) -> None:
+    shown = [
+        subprocess.run(
+            [sys.executable, "-I", "-S", "-c", EXTENSIONS, str(package.parents[1]), way],
+            capture_output=True, text=True, check=True,
+        ).stdout
+        for way in ("short", "long")
+    ]  # fmt: skip
+    assert shown[0] == shown[1] != ""
+
+
+def test_an_interpreter_whose_extension_modules_are_elsewhere(
+    package: Path, tmp_path: Path
+) -> None:
+    """The import statement finds them, or the fallbacks serve."""
+    program = (
+        "import sys, runpy; sys.path.insert(0, '/nowhere/lib-dynload'); sys.argv = sys.argv[1:]; "
+        "runpy.run_path(sys.argv[0], run_name='__main__')"
+    )
+    argv = [sys.executable, "-I", "-S", "-c", program, str(package / "__main__.py"), "run"]
+    argv += ["--store", str(tmp_path / "store"), "--", "sh", "-c", "exit 5"]
+    assert subprocess.run(argv, timeout=30, check=False).returncode == 5
+    (spool,) = (tmp_path / "store").glob("spool/*/*.jsonl")
+    assert '"status":"failed"' in spool.read_text()

@@ -89,7 +89,7 @@ def _load_extensions() -> None:
         spec = ModuleSpec(name, None, origin=path)
         try:
             module = _imp.create_dynamic(spec)
-            module.__spec__ = spec
+            module.__spec__, module.__file__ = spec, path
             sys.modules[name] = module
             _imp.exec_dynamic(module)
         except Exception:  # it is elsewhere, or not there: the import statement will tell
