@@ -285,9 +285,13 @@ class PerfSource(Source):
         by_tree = image.ended is not None or pid in self._tree.live
         image.ended = at
         waited_ns = self._switches.waited_ns.pop(pid, 0)
+        process = self._tree.live.get(pid)
+        if process is not None:  # how long it waited for a CPU since it was last looked at
+            waited_ns -= process.waited_ns
+        if not by_tree or process is not None:
+            self._tree.waited_ns += max(0, waited_ns)
         if by_tree:  # which found it gone, or will, and knows more about it
             return
-        self._tree.waited_ns += waited_ns
         spent_s = self._switches.cpu_ns.pop(pid, 0) / 1e9
         image.cpu_s = max(0.0, spent_s - image.cpu_base_s)
         image.user_s = image.system_s = None

@@ -110,7 +110,7 @@ class Process:
     __slots__ = (
         "changed", "first_resident_bytes", "high_water_bytes", "image", "io_total",
         "measured_resident_bytes", "pid", "proportional_bytes", "ran_ns", "reaped_io",
-        "resident_bytes", "start_stack", "start_ticks", "stat", "threads",
+        "resident_bytes", "start_stack", "start_ticks", "stat", "threads", "waited_ns",
     )  # fmt: skip
 
     def __init__(self, pid: int, stat: Stat, image: Image) -> None:
@@ -121,6 +121,7 @@ class Process:
         self.image = image
         self.threads = {}  # type: dict[int, Thread]
         self.ran_ns = 0  # of all its threads, the dead ones as last seen
+        self.waited_ns = 0  # the same: runnable but not running
         self.resident_bytes = self.first_resident_bytes = 0
         self.proportional_bytes = None  # type: int | None
         self.measured_resident_bytes = 0  # resident when the proportional size was read

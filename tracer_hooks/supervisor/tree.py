@@ -180,6 +180,7 @@ class Tree:
 
     def _account(self, process: Process, thread: Thread, figures: "tuple[int, int]") -> None:
         process.ran_ns += figures[0] - max(0, thread.ran_ns)
+        process.waited_ns += figures[1] - thread.waited_ns
         self.waited_ns += figures[1] - thread.waited_ns
         thread.ran_ns, thread.waited_ns = figures
 

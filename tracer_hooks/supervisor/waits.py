@@ -32,6 +32,8 @@ _ANY_FILE = (
     b"ep_poll", b"do_epoll_wait",
 )  # fmt: skip
 _SOCKETS_REMEMBERED_FOR_LOOKS = 20
+# What was seen to wait for a CPU stands for this many times as much CPU time at the most.
+_MOST_UNSEEN = 4.0
 
 
 class WaitReader:
@@ -116,13 +118,15 @@ class WallSplit:
     """The five parts of the wall time; they sum to it whatever the counters say."""
 
     __slots__ = (
-        "_ever", "_unplaced_s", "_weights", "cpu_s", "disk_s", "idle_s", "network_s", "runnable_s",
+        "_ever", "_seen_cpu_s", "_seen_runnable_s", "_unplaced_s", "_weights", "cpu_s", "disk_s",
+        "idle_s", "network_s", "runnable_s",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.cpu_s = self.runnable_s = self.disk_s = self.network_s = self.idle_s = 0.0
         self._weights = dict.fromkeys((RUN, DISK, NETWORK, IDLE), 0.0)
         self._ever = dict(self._weights)
+        self._seen_cpu_s = self._seen_runnable_s = 0.0
         self._unplaced_s = 0.0  # asleep, and no look has said yet on what
 
     def saw(self, kinds: "set[str]", gap_s: float) -> None:
@@ -139,11 +143,17 @@ class WallSplit:
 
         Both are sums over threads and may exceed the wall time; then they share it in
         proportion, so four busy processes on two CPUs show half their time as runnable.
-        `unseen_share` of the CPU time was used by processes too short to be looked at. How long
-        those waited for a CPU no counter says, so time in which somebody was seen ready to run,
-        and did not, is runnable to that share.
+        `unseen_share` of the CPU time was used after the last look at a process, or by one too
+        short to be looked at. How long that waited for a CPU no counter says: as long as what was
+        seen so far did for each second that it ran, as far as enough was seen. And time in which
+        somebody was seen ready to run, and did not, is runnable to that share.
         """
         wall_s, cpu_s, runnable_s = max(0.0, wall_s), max(0.0, cpu_s), max(0.0, runnable_s)
+        self._seen_cpu_s += cpu_s * (1.0 - unseen_share)
+        self._seen_runnable_s += runnable_s
+        if self._seen_cpu_s > 0.0:
+            alike_s = min(cpu_s * unseen_share, _MOST_UNSEEN * self._seen_cpu_s)
+            runnable_s += alike_s * self._seen_runnable_s / self._seen_cpu_s
         wanted = cpu_s + runnable_s
         active = min(wall_s, wanted)
         if wanted > 0.0:
