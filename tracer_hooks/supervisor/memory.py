@@ -17,7 +17,8 @@ _NEW_PEAK = 1.01
 # Share of one core that reading PSS may cost, and the credit that it starts with.
 _PSS_SHARE = 0.002
 _PSS_CREDIT_S = 0.15
-# Pages stop being shared when somebody writes to them, which moves no resident size.
+# Pages stop being shared when somebody writes to them, which moves no resident size; nobody does
+# in a tree that sleeps.
 _STALE_S = 2.0
 
 
@@ -31,6 +32,7 @@ class Memory:
         self.source = None  # type: str | None
         self._measured_count = 0
         self._measured_at = 0.0
+        self._measured_ran_ns = 0
         self._integral = 0.0
         self._integral_s = 0.0
         self._credit_s = _PSS_CREDIT_S
@@ -54,7 +56,9 @@ class Memory:
         if total > largest * _SHARING_MATTERS:
             peak = (self.peak_bytes or 0) * _NEW_PEAK
             estimate = max(largest, _estimate(tree))
-            stale = len(resident) != self._measured_count or now - self._measured_at > _STALE_S
+            stale = len(resident) != self._measured_count or (
+                now - self._measured_at > _STALE_S and _ran_ns(tree) != self._measured_ran_ns
+            )
             if total > peak and self._credit_s > 0 and (stale or estimate > peak):
                 self._measure(tree, now)
                 # never less than the largest process, which holds that much whoever shares it
@@ -101,7 +105,12 @@ class Memory:
                 process.proportional_bytes = self._proc.proportional_bytes(process.pid)
                 process.measured_resident_bytes = process.resident_bytes
         self._measured_count, self._measured_at = len(tree.live), now
+        self._measured_ran_ns = _ran_ns(tree)
         self._credit_s -= time.process_time() - begin
+
+
+def _ran_ns(tree: Tree) -> int:
+    return sum([process.ran_ns for process in tree.live.values()])
 
 
 def _estimate(tree: Tree) -> int:
