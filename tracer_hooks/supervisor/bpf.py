@@ -4,7 +4,7 @@ A program and what it noted go when their file descriptors are closed: with us.
 """
 
 import posix
-from _struct import Struct, pack
+from _struct import Struct, pack, unpack_from
 
 from tracer_hooks.supervisor import libc
 from tracer_hooks.supervisor.sources import Refused
@@ -16,9 +16,8 @@ if TYPE_CHECKING:
 _SYSCALL = {
     "x86_64": 321, "aarch64": 280, "riscv64": 280, "loongarch64": 280, "ppc64le": 361,
 }  # fmt: skip
-_MAP_CREATE, _MAP_LOOKUP, _MAP_DELETE, _PROG_LOAD, _MAP_LOOKUP_BATCH, _LINK_CREATE = (
-    0, 1, 3, 5, 24, 28,
-)  # fmt: skip
+_MAP_CREATE, _MAP_LOOKUP, _MAP_DELETE, _PROG_LOAD, _PROG_QUERY = 0, 1, 3, 5, 16
+_MAP_LOOKUP_BATCH, _LINK_CREATE = 24, 28
 _LRU_HASH = 9
 INSTRUCTION = Struct("=BBhi")
 COOKIE = Struct("=Q")  # the key of all maps: a socket's
@@ -70,6 +69,12 @@ class Bpf:
         )  # fmt: skip
         program = self._open(_PROG_LOAD, attributes)
         self._open(_LINK_CREATE, pack("=4I", program, folder, where, 0))
+
+    def attached(self, where: int, folder: int) -> int:
+        """How many programs, whosesoever, there are at place `where` of the cgroup `folder`."""
+        question = pack("=IIIIQI", folder, where, 0, 0, 0, 0)
+        self.call(_PROG_QUERY, question)  # the kernel puts the number where it was asked
+        return int(unpack_from("=I", question, 24)[0])
 
     def call(self, command: int, attributes: bytes) -> int:
         """The system call: -1 if it fails."""

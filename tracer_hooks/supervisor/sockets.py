@@ -84,8 +84,11 @@ class NetworkSource(Source):
         self._datagrams: Datagrams | None = None
         if privileged and space.ends is not None:
             self._openers = find_openers(observer.proc, observer.tree, "self", self._knows_all)
-            if self._openers is not None:
+            if self._openers is not None and self._openers.counts_datagrams:
                 self._datagrams = Datagrams(self._openers, self._credit)
+            elif self._openers is not None:
+                why = "UDP is not counted: so many tasks of this cgroup have it counted already"
+                observer.degraded("network", why)
         self._all = {self._home: self._connections(space)}
         self._where = {}  # type: dict[int, str]  # the namespace of each live image
         self._refused = set()  # type: set[str]

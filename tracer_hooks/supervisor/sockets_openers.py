@@ -33,6 +33,7 @@ class Openers:
         self._tree = tree
         self._complete = complete
         self._images = {}  # type: dict[int, list[Image]]  # by pid, the latest last
+        self.counts_datagrams = created.counts_datagrams
         self.datagrams = created.datagrams
         self.forget_datagrams = created.forget_datagrams
         for process in tree.live.values():
