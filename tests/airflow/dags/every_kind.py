@@ -151,7 +151,7 @@ with DAG(
     def pool() -> int:
         from multiprocessing import get_context
 
-        with get_context("spawn").Pool(4) as workers:
+        with get_context("fork").Pool(4) as workers:
             workers.map(burn, [0.25] * 4, chunksize=1)
         return 4
 
