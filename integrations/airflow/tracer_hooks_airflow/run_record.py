@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,10 @@ def finish(run: dict[str, Any], store: str, ingest: bool) -> None:
     waiting = Path(store) / ".ended"
     waiting.mkdir(parents=True, exist_ok=True)
     note = waiting / hashlib.sha256(run["run_id"].encode()).hexdigest()
-    note.write_text(run["run_id"])
+    # a rename: nobody reads half a note
+    half = note.with_suffix(".lock")
+    half.write_text(json.dumps([run["pipeline"], run["tags"]["airflow_run_id"]]))
+    half.replace(note)
     time.sleep(_GRACE_S)
     for _ in range(_MOST_ROUNDS):
         with _alone(waiting) as here:
@@ -37,17 +41,23 @@ def finish(run: dict[str, Any], store: str, ingest: bool) -> None:
                 return  # who is at work looks again before it lets go
             notes = [path for path in waiting.iterdir() if path.suffix != ".lock"]
             for path in notes:
-                run_id = path.read_text()
+                dag_id, run_id = json.loads(path.read_text())
                 path.unlink(missing_ok=True)
-                _ingest(run_id, store)
+                _bring_in(dag_id, run_id, store)
         if not any(path.suffix != ".lock" for path in waiting.iterdir()):
             return
 
 
-def _ingest(run_id: str, store: str) -> None:
+def _bring_in(dag_id: str, run_id: str, store: str) -> None:
     from tracer_hooks.finish import finish_run
+    from tracer_hooks.store.amend import amend_cards
+    from tracer_hooks_airflow.identity import run_key
+    from tracer_hooks_airflow.queue_times import queue_times
 
-    finish_run(run_id, store)
+    key = run_key(dag_id, run_id)
+    with suppress(Exception):  # without these the records are as complete as the tasks made them
+        amend_cards(Path(store), key, queue_times(dag_id, run_id))
+    finish_run(key, store)
 
 
 @contextmanager

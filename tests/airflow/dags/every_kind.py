@@ -18,11 +18,11 @@ except ImportError:
     from airflow.operators.bash import BashOperator
     from airflow.sensors.python import PythonSensor
 
-from airflow.exceptions import AirflowSkipException
-from airflow.triggers.temporal import TimeDeltaTrigger
+from sizes import STORM  # beside this file, which Airflow puts on the path
 from tracer_hooks_airflow import traced
 
-STORM = 2000
+from airflow.exceptions import AirflowSkipException
+from airflow.triggers.temporal import TimeDeltaTrigger
 
 
 def burn(seconds: float) -> None:

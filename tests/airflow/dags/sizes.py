@@ -1,0 +1,3 @@
+"""How much the DAGs do, for their tests too."""
+
+STORM = 2000

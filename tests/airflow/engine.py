@@ -1,0 +1,233 @@
+"""A real Airflow of either major, in a home of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from tracer_hooks.store import Store
+
+ROOT = Path(__file__).parents[2]
+DAGS = Path(__file__).parent / "dags"
+NOBODY = 65534
+# Another user than root, that may read what root's folders hold, so that it can start a Python
+# which is installed there; it has no other privilege.
+AS_NOBODY = [
+    "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
+    "--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search",
+    "--bounding-set=-all,+dac_read_search",
+]  # fmt: skip
+PATIENCE_S = 240.0
+_INIT = {
+    3: "from airflow.utils.db import initdb; initdb()",
+    2: "from airflow.utils.db import initdb; initdb(load_connections=False)",
+}
+_COMPONENTS = {
+    3: ("api-server", "scheduler", "dag-processor", "triggerer"),
+    2: ("scheduler", "triggerer", "webserver"),
+}
+_TRIGGER_2 = """
+import sys
+from airflow.api.common.trigger_dag import trigger_dag
+from airflow.models import DagBag
+bag = DagBag(include_examples=False)
+assert not bag.import_errors, bag.import_errors
+bag.sync_to_db()
+trigger_dag(dag_id=sys.argv[1], run_id=sys.argv[2])
+"""
+
+
+def installed(major: int) -> Path | None:
+    """The Python that has this Airflow, if there is one."""
+    python = ROOT / ".venvs" / f"airflow-{major}" / "bin" / "python"
+    return python if python.exists() else None
+
+
+class Airflow:
+    """One home: configuration, database, store, and the processes that were started in it."""
+
+    def __init__(self, major: int, home: Path, *, nobody: bool = False, **settings: str) -> None:
+        python = installed(major)
+        assert python is not None
+        self.major, self.home, self.python = major, home, python
+        self.store = home / ".tracer"
+        self._prefix = AS_NOBODY if nobody else []
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self.port = _free_port()
+        self.url = f"http://localhost:{self.port}"
+        home.mkdir(parents=True, exist_ok=True)
+        (home / "marks").mkdir(exist_ok=True)
+        self.env = self._environment(settings)
+        self._make_database()
+        if nobody:
+            for path in (home, *home.rglob("*")):
+                os.chown(path, NOBODY, NOBODY)
+
+    def _environment(self, settings: dict[str, str]) -> dict[str, str]:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "TRACER"))}
+        database = f"sqlite:///{self.home}/airflow.db?timeout=60"
+        ours = {
+            "AIRFLOW_HOME": str(self.home),
+            "HOME": str(self.home),
+            "PATH": f"{self.python.parent}:{os.environ['PATH']}",
+            "EVERY_KIND_MARKS": str(self.home / "marks"),
+            "PYTHONWARNINGS": "ignore",
+            "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+            "AIRFLOW__CORE__PARALLELISM": "3",
+            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database,
+            # what a scheduler of 2.11 asks for before it works with SQLite and more than one task
+            "_AIRFLOW__SKIP_DATABASE_EXECUTOR_COMPATIBILITY_CHECK": "1",
+            "AIRFLOW__API__PORT": str(self.port),
+            "AIRFLOW__API__BASE_URL": self.url,
+            "AIRFLOW__API__WORKERS": "1",
+            "AIRFLOW__API_AUTH__JWT_SECRET": "a secret of this test, which is long enough for it",
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+            "AIRFLOW__WEBSERVER__WEB_SERVER_PORT": str(self.port),
+            "AIRFLOW__WEBSERVER__BASE_URL": self.url,
+            "AIRFLOW__WEBSERVER__WORKERS": "1",
+            "AIRFLOW__WEBSERVER__SECRET_KEY": "a secret of this test",
+        }
+        named = {f"AIRFLOW__TRACER_HOOKS__{k.upper()}": v for k, v in settings.items()}
+        return {**kept, **ours, **named}
+
+    def _make_database(self) -> None:
+        """From a copy that is made once for each environment: it takes ten seconds."""
+        fresh = self.python.parents[1] / "fresh-airflow.db"
+        database = self.home / "airflow.db"
+        if not fresh.exists():
+            done = self.run("-c", _INIT[self.major], as_root=True)
+            assert done.returncode == 0, done.stderr[-3000:]
+            shutil.copy(database, made := fresh.with_suffix(f".{os.getpid()}"))
+            made.rename(fresh)
+        shutil.copy(fresh, database)
+
+    def run(
+        self, *arguments: str, as_root: bool = False, **settings: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run this Airflow's Python, with further settings of `[tracer_hooks]`."""
+        named = {f"AIRFLOW__TRACER_HOOKS__{k.upper()}": v for k, v in settings.items()}
+        return subprocess.run(
+            [*([] if as_root else self._prefix), str(self.python), *arguments],
+            env={**self.env, **named}, cwd=self.home, capture_output=True, text=True,
+            timeout=PATIENCE_S, check=False,
+        )  # fmt: skip
+
+    def start(self) -> None:
+        """Start every component, as an operator would."""
+        for component in _COMPONENTS[self.major]:
+            with (self.home / f"{component}.log").open("wb") as log:
+                command = [str(self.python), "-m", "airflow", component]
+                self._processes.append(
+                    subprocess.Popen(
+                        [*self._prefix, *command], env=self.env, cwd=self.home,
+                        stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                    )
+                )  # fmt: skip
+
+    def stop(self) -> None:
+        """End everything that was started, and what that has started."""
+        for how, patience_s in ((signal.SIGTERM, 10.0), (signal.SIGKILL, 10.0)):
+            for process in self._processes:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, how)
+            for process in self._processes:
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(patience_s)
+        for process in self._sessions():
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+
+    def _sessions(self) -> list[int]:
+        """Processes in the sessions of those that were started."""
+        wanted = {process.pid for process in self._processes}
+        found = []
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError, ValueError):
+                fields = stat.read_text().rpartition(")")[2].split()
+                if int(fields[3]) in wanted:
+                    found.append(int(stat.parent.name))
+        return found
+
+    def trigger(self, dag_id: str, run_id: str) -> None:
+        """Start a DAG run, as soon as the servers know the DAG."""
+        if self.major == 2:
+            done = self.run("-c", _TRIGGER_2, dag_id, run_id)
+            assert done.returncode == 0, done.stderr[-3000:]
+            return
+        body = {"dag_run_id": run_id, "logical_date": None}
+        self.wait(lambda: self._post(f"/api/v2/dags/{dag_id}/dagRuns", body), "the API server")
+
+    def token(self) -> str:
+        """A bearer token of the API server."""
+        with urllib.request.urlopen(f"{self.url}/auth/token", timeout=30) as answer:  # noqa: S310 - http
+            return str(json.load(answer)["access_token"])
+
+    def _post(self, path: str, body: dict[str, Any]) -> bool:
+        try:
+            headers = {
+                "Authorization": f"Bearer {self.token()}", "Content-Type": "application/json",
+            }  # fmt: skip
+            request = urllib.request.Request(  # noqa: S310 - http
+                self.url + path, json.dumps(body).encode(), headers
+            )
+            with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - http
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def query(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """Ask Airflow's database."""
+        with sqlite3.connect(f"file:{self.home}/airflow.db?mode=ro", uri=True, timeout=60) as base:
+            return base.execute(statement, values).fetchall()
+
+    def wait_for_run(self, dag_id: str, run_id: str) -> str:
+        """How the DAG run ended, once it has."""
+        states: list[Any] = []
+
+        def over() -> bool:
+            ask = "select state from dag_run where dag_id = ? and run_id = ?"
+            states[:] = [row[0] for row in self.query(ask, dag_id, run_id)]
+            return states in (["success"], ["failed"])
+
+        self.wait(over, f"the run {run_id}")
+        return str(states[0])
+
+    def wait_for_ingest(self, run: str) -> Store:
+        """The store, once the process at the end of the run has brought it in."""
+        folder = self.store / "runs"
+        escaped = run.replace("/", "%2F")
+        self.wait(lambda: bool(list(folder.glob(f"run_id={escaped}/*.parquet"))), "the ingest")
+        return Store(self.store)
+
+    def wait(self, done: Callable[[], bool], what: str) -> None:
+        """Wait until `done`; what the servers said, if that takes too long."""
+        end = time.monotonic() + PATIENCE_S
+        while not done():
+            assert time.monotonic() < end, f"{what}: not in {PATIENCE_S} s\n{self.said()}"
+            time.sleep(0.3)
+
+    def said(self) -> str:
+        """The end of each component's log."""
+        logs = sorted(self.home.glob("*.log"))
+        return "\n".join(f"--- {log.name}\n{log.read_text()[-1500:]}" for log in logs)
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
