@@ -28,7 +28,7 @@ AS_NOBODY = [
     "--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search",
     "--bounding-set=-all,+dac_read_search",
 ]  # fmt: skip
-PATIENCE_S = 240.0
+PATIENCE_S = 200.0
 _INIT = {
     3: "from airflow.utils.db import initdb; initdb()",
     2: "from airflow.utils.db import initdb; initdb(load_connections=False)",
@@ -85,6 +85,7 @@ class Airflow:
             "PYTHONWARNINGS": "ignore",
             "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__FERNET_KEY": "dHJhY2VyLWhvb2tzIHRlc3RzLCBub3QgYSBzZWNyZXQ=",
             "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
             "AIRFLOW__CORE__PARALLELISM": "3",
             "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
