@@ -50,6 +50,16 @@ def label(row: dict[str, Any], **tables: list[dict[str, Any]]) -> str:
     return str(told(row, **tables)["label"])
 
 
+def test_who_waits_for_work_elsewhere_is_not_idle() -> None:
+    waiting = WAITING | {"waits": (0.1, 0.0, 0.0, 0.1, 9.8)}
+    assert label(task(**waiting)) == "idle"
+    found = told(task(**waiting, tags={"elsewhere": "a Kubernetes pod"}))
+    assert (found["label"], found["evidence"]["reason"]) == ("uncertain", "elsewhere")
+    assert "elsewhere" in found["advice"]
+    busy = told(task(**BUSY, tags={"elsewhere": "a Kubernetes pod"}))
+    assert busy["label"] == "cpu_bound", "what it did itself stands"
+
+
 def test_who_computes_is_cpu_bound() -> None:
     found = told(task(**BUSY))
     assert found["label"] == "cpu_bound"

@@ -46,7 +46,11 @@ _LAST = ("memory_unused", "cpu_unattributed", "host_against_tasks")
 
 # What a verdict explains otherwise: whoever reads pages again for want of memory has no slow disk,
 # and no thread would use the cores of a step that sleeps.
-_EXPLAINED = {"memory_bound": ("blocked_on_disk",), "idle": ("cores_unused",)}
+_EXPLAINED = {
+    "memory_bound": ("blocked_on_disk",),
+    "idle": ("cores_unused",),
+    "elsewhere": ("idle", "waited_for_network", "cores_unused"),
+}
 
 
 def findings(
@@ -54,7 +58,8 @@ def findings(
 ) -> tuple[Finding, ...]:
     """All findings: failures, then by weight; equal weights in the order of kind and step.
 
-    `verdicts`: labels of steps; what they explain otherwise is not said.
+    `verdicts`: labels of steps, or `elsewhere` for those whose work ran where nothing was
+    observed; what they explain otherwise is not said.
     """
     labels = verdicts or {}
     found = [finding for rule in RULES for finding in rule(measured)]

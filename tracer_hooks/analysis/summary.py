@@ -68,7 +68,11 @@ def summarise(
     steps = usage.by_step(t)
     measured = measure(t, steps)
     judged = verdicts(t)
-    labels = {row["step"]: row["label"] for row in records(judged.steps[["step", "label"]])}
+    said = records(judged.steps[["step", "label", "reason"]])
+    # Where the work ran elsewhere, that the task waited is no finding.
+    labels = {
+        row["step"]: "elsewhere" if row["reason"] == "elsewhere" else row["label"] for row in said
+    }
     return RunReport(
         run=run_facts(t, run_id, measured.totals),
         totals=measured.totals,

@@ -86,6 +86,7 @@ _UNCERTAIN = {
     "near_contention": "It computed, and waited for a core now and then: try a quieter host.",
     "network_bytes_unknown": "It waited for connections, but how much they moved is not known.",
     "network_unknown": "It slept, perhaps for the network: the kernel does not say where.",
+    "elsewhere": "It waited for work that ran elsewhere, where nothing was observed: see its tags.",
     "mixed_attempts": "Its attempts differ: look at them one by one.",
 }
 

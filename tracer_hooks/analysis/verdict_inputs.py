@@ -23,6 +23,7 @@ SUMS = (
     "idle_part_s", "kernel_part_s", "cpu_s", "asked_s", "asked_cpu_s", "reading_count",
     "process_count", "short_process_count", "helper_count", "helper_cpu_s", "helper_s",
     "major_faults", "memory_stall_s", "throttled_s", "network_bytes", "oom_count",
+    "elsewhere_count",
 )  # fmt: skip
 LARGEST = (
     "threads_peak", "memory_peak_bytes", "memory_limit_share", "host_memory_short",
@@ -83,6 +84,9 @@ def _inputs(t: Relations) -> ir.Table:
         oom_count=ibis.greatest(
             a.oom_count.fill_null(0), (a.failure_cause == "oom").fill_null(False).cast("int64")
         ),
+        # an adapter's tag: its process waited for work that another machine or daemon did
+        elsewhere_count=a.tags.get("elsewhere", ibis.null("string"))
+        .notnull().fill_null(False).cast("int64"),
         threads_peak=a.threads_peak,
         memory_peak_bytes=a.memory_peak_bytes,
         memory_limit_share=a.memory_peak_bytes / a.memory_limit_bytes.nullif(0),

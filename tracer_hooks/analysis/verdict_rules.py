@@ -85,6 +85,7 @@ def _labelled(e: ir.Table) -> ir.Table:
     contended = _beyond(e.contended_share, threshold("contended"))
     churning, moving = _churning(e), e.network_bytes_per_s >= threshold("network_bytes_per_s")
     blind = e.network_share.isnull()
+    elsewhere = (e.elsewhere_count > 0).fill_null(False)
     rules: list[tuple[ir.BooleanValue, str, ir.FloatingValue | float]] = [
         # The kernel said so.
         ((e.oom_count > 0).fill_null(False), "memory_bound", 0.95),
@@ -97,6 +98,7 @@ def _labelled(e: ir.Table) -> ir.Table:
         (active & _underused(e), "cpu_underused", sure["active"]),
         (active, "cpu_bound", ibis.least(sure["active"], 1 - contended.fill_null(0.0))),
         (disk, "disk_bound", sure["disk"]),
+        ((idle | network) & elsewhere, "uncertain", ibis.greatest(sure["idle"], sure["network"])),
         (network & moving.fill_null(False), "network_bound", sure["network"]),
         (network & moving.notnull(), "idle", sure["network"]),
         (network, "uncertain", sure["network"]),
@@ -115,6 +117,7 @@ def _labelled(e: ir.Table) -> ir.Table:
         (label != "uncertain", ibis.null("string")),
         (e.known_s.isnull() | e.cpu_share.isnull(), "not_measured"),
         (active, "near_contention"),
+        ((idle | network) & elsewhere, "elsewhere"),
         (network, "network_bytes_unknown"),
         (idle & blind, "network_unknown"),
         else_="mixed",
