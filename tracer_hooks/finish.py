@@ -14,12 +14,17 @@ from tracer_hooks.adapter import store_path
 if TYPE_CHECKING:
     import os
 
+    from tracer_hooks.store.amend import Known
+
 _MAX_WARNINGS = 2
 
 
-def close_run(run_id: str, store: str | os.PathLike[str] | None = None) -> list[str]:
+def close_run(
+    run_id: str, store: str | os.PathLike[str] | None = None, late: Known | None = None
+) -> list[str]:
     """Ingest `run_id` and return about ten lines for people: a summary, and how to read the rest.
 
+    `late` is what the adapter learned of its tasks only now (see `tracer_hooks.store.amend`).
     Raises TracerError where a store or a run is not what it should be, OSError where files can't
     be read or written; the spools then stay where they are for whoever reads the run next.
     """
@@ -31,6 +36,10 @@ def close_run(run_id: str, store: str | os.PathLike[str] | None = None) -> list[
 
     warnings: list[str] = []
     opened = Store(store_path(store), on_warning=warnings.append)
+    if late:
+        from tracer_hooks.store.amend import amend_cards
+
+        amend_cards(store_path(store), run_id, late)
     opened.ingest(run_id)
     keep_instance(opened, run_id)
     lines = glance_lines(run_id, glance(opened.table("tasks", run_id)))
@@ -38,13 +47,15 @@ def close_run(run_id: str, store: str | os.PathLike[str] | None = None) -> list[
     return [*lines, f"Full report: {report_command(run_id, store)}"]
 
 
-def finish_run(run_id: str, store: str | os.PathLike[str] | None = None) -> list[str]:
+def finish_run(
+    run_id: str, store: str | os.PathLike[str] | None = None, late: Known | None = None
+) -> list[str]:
     """`close_run`, but never raises: the workflow is over and did what it did.
 
     What goes wrong here becomes two lines, the reason and the command that tries again.
     """
     try:
-        return close_run(run_id, store)
+        return close_run(run_id, store, late)
     except Exception as error:  # the last thing between us and the engine
         return no_summary(run_id, store, str(error) or type(error).__name__)
 
