@@ -50,14 +50,13 @@ def finish(run: dict[str, Any], store: str, ingest: bool) -> None:
 
 def _bring_in(dag_id: str, run_id: str, store: str) -> None:
     from tracer_hooks.finish import finish_run
-    from tracer_hooks.store.amend import amend_cards
     from tracer_hooks_airflow.identity import run_key
     from tracer_hooks_airflow.queue_times import queue_times
 
-    key = run_key(dag_id, run_id)
+    late = {}
     with suppress(Exception):  # without these the records are as complete as the tasks made them
-        amend_cards(Path(store), key, queue_times(dag_id, run_id))
-    finish_run(key, store)
+        late = queue_times(dag_id, run_id)
+    finish_run(run_key(dag_id, run_id), store, late)
 
 
 @contextmanager
