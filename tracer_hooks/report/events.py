@@ -126,6 +126,22 @@ def _container_used(detail: Detail) -> list[str]:
     return parts
 
 
+def _attached(detail: Detail) -> str:
+    held = detail.get("memory_bytes")
+    return f"its process held {size(held)} when watching began" if _is_number(held) else ""
+
+
+def _engine(detail: Detail) -> str:
+    parts = [_word(detail["state"]).replace("_", " ")] if detail.get("state") else []
+    if detail.get("error"):
+        parts.append(f"raised {_word(detail['error'])}")
+    return ", ".join(parts)
+
+
+def _resumed(detail: Detail) -> str:
+    return f"it goes on in another process (pid {detail['pid']} on {_word(detail['host'])})"
+
+
 def limits(detail: Detail) -> dict[str, str]:
     """What the cgroup allows: `cores`, `memory` and `processes`, those that are limited."""
     found = {}
@@ -176,6 +192,9 @@ _SENTENCES: dict[str, Callable[[Detail], str]] = {
     "throttled": _throttled,
     "pressure": _pressure,
     "container": _container,
+    "attached": _attached,
+    "engine": _engine,
+    "resumed": _resumed,
 }
 
 
