@@ -119,6 +119,16 @@ def test_a_url_is_no_folder() -> None:
         Store("s3://bucket/store")
 
 
+def test_which_run_of_which_pipeline(tmp_path: Path) -> None:
+    for run_id in ("etl/daily-1", "ml/daily-1", "ml/daily-2"):
+        spools.write(tmp_path, spools.attempt("t", run_id))
+    store = Store(tmp_path)
+    assert store.resolve("ml/daily-1") == "ml/daily-1"
+    assert store.resolve("daily-2") == "ml/daily-2"
+    with pytest.raises(TracerError, match="run daily-1 could be"):
+        store.resolve("daily-1")
+
+
 def test_which_run(tmp_path: Path) -> None:
     for number, run_id in enumerate(["2024-a", "2024-b", "2024", "other"]):
         started = spools.START + (100 if run_id == "2024-b" else number)

@@ -173,7 +173,10 @@ class Store:
         return sorted(waiting.union(*(self._layout.partitions(name) for name in TABLES)))
 
     def resolve(self, run: str) -> str:
-        """The run id that `run` stands for: `latest`, a whole id, or the beginning of just one."""
+        """The run id that `run` stands for: `latest`, a whole id, or the beginning of just one.
+
+        Where ids are `pipeline/run`, as Airflow's, also the beginning of the second part.
+        """
         ids = self._existing_runs()
         given = run_id_of(run)
         if given in ids:
@@ -181,6 +184,7 @@ class Store:
         if run == "latest":
             return self._by_age(ids)[-1]
         matching = [run_id for run_id in ids if run_id.startswith(run)]
+        matching = matching or [i for i in ids if "/" in i and i.partition("/")[2].startswith(run)]
         if len(matching) == 1:
             return matching[0]
         if matching:
