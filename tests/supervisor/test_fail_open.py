@@ -153,15 +153,26 @@ def test_proc_out_of_reach(tmp_path: Path) -> None:
     assert any(line["t"] == "e" and line["kind"] == "degraded" for line in lines)
 
 
-def test_no_process_left_to_fork_is_the_commands_own_failure(tmp_path: Path) -> None:
+def test_no_process_left_to_fork(tmp_path: Path) -> None:
+    """The command takes the place of the supervisor, and meets the lack of processes itself."""
     if os.getuid() == 0:
         pytest.skip("root has no limit of processes")
-    script = 'ulimit -u 0; exec "$@"'
-    done = subprocess.run(
-        ["bash", "-c", script, "-", *command_for(tmp_path, WORK)], capture_output=True
-    )
-    assert done.returncode != 0
-    assert b"Traceback" not in done.stderr
+    for work in (WORK, ["sh", "-c", "echo alone; exit 5"]):
+        results = []
+        for argv in (work, command_for(tmp_path, work)):
+            script = ["bash", "-c", 'ulimit -u 0; exec "$@"', "-", *argv]
+            done = subprocess.run(script, capture_output=True, check=False)
+            results.append((done.returncode, done.stdout, done.stderr))
+        assert results[0] == results[1]
+    assert results[0] == (5, b"alone\n", b"")
+
+
+def test_no_descriptor_left(tmp_path: Path) -> None:
+    """As with no process left; and this also where root runs the tests."""
+    argv = command_for(tmp_path, ["sh", "-c", "echo alone; exit 5"], "--capture", "poll")
+    script = ["bash", "-c", 'ulimit -n 4; exec "$@"', "-", *argv]
+    done = subprocess.run(script, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (5, b"alone\n", b"")
 
 
 def test_as_a_user_who_is_not_root(tmp_path: Path) -> None:

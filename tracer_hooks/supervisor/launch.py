@@ -49,9 +49,7 @@ def start(command: "list[str]", old_mask: "set[int]") -> "tuple[int, int]":
     possible.
     """
     environment = original_environment()
-    arguments = [
-        posix.fsencode(word) if hasattr(posix, "fsencode") else _bytes(word) for word in command
-    ]
+    arguments = [_bytes(word) for word in command]
     failed_read, failed_write = posix.pipe()
     parent = posix.getpid()
     pid = posix.fork()
@@ -62,15 +60,36 @@ def start(command: "list[str]", old_mask: "set[int]") -> "tuple[int, int]":
         libc.prctl(libc.PR_SET_PDEATHSIG, _signal.SIGKILL)
         if posix.getppid() != parent:  # it died before we asked to be told
             posix.kill(posix.getpid(), _signal.SIGKILL)
-        for name in _IGNORED_BY_PYTHON:
-            if hasattr(_signal, name):
-                _signal.signal(getattr(_signal, name), _signal.SIG_DFL)
-        _signal.pthread_sigmask(_signal.SIG_SETMASK, old_mask)
-        errno = _exec(arguments, environment)
+        errno = _become(arguments, environment, old_mask)
         posix.write(failed_write, b"%d" % errno)
-        posix._exit(NOT_FOUND if errno in (_ENOENT, _ENOTDIR) else NOT_EXECUTABLE)
+        posix._exit(_exit_status(errno))
     finally:
         posix._exit(NOT_EXECUTABLE)
+
+
+def instead(command: "list[str]", old_mask: "set[int]") -> int:
+    """Become the command: there is no process left for it beside this one.
+
+    Returns the exit status that a shell would show if it can't be executed.
+    """
+    libc.prctl(libc.PR_SET_CHILD_SUBREAPER, 0)
+    return _exit_status(
+        _become([_bytes(word) for word in command], original_environment(), old_mask)
+    )
+
+
+def _become(
+    arguments: "list[bytes]", environment: "dict[bytes, bytes]", old_mask: "set[int]"
+) -> int:
+    for name in _IGNORED_BY_PYTHON:
+        if hasattr(_signal, name):
+            _signal.signal(getattr(_signal, name), _signal.SIG_DFL)
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, old_mask)
+    return _exec(arguments, environment)
+
+
+def _exit_status(errno: int) -> int:
+    return NOT_FOUND if errno in (_ENOENT, _ENOTDIR) else NOT_EXECUTABLE
 
 
 def _bytes(word: str) -> bytes:

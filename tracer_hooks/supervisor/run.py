@@ -36,8 +36,12 @@ def run(options: Options) -> int:
     mask = {int(number) for number in old_mask}
     events, exits, refusal = _open_sources(options)
     wall_start, started = time.time(), time.monotonic()
-    pid, failed_read = launch.start(options.command, mask)
     complain = _Complaints(options.verbose)
+    try:
+        pid, failed_read = launch.start(options.command, mask)
+    except OSError as error:  # no process or no descriptor is left
+        complain.about(error)
+        return launch.instead(options.command, mask)
     relay = SignalRelay(pid)
     record = None
     ended = 0.0
