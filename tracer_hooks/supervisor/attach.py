@@ -187,10 +187,11 @@ def attach(options: Options) -> int:
     record.event("attached", {"memory_bytes": proc.resident_bytes(options.pid)})
     if refusal:
         record.degraded("capture", refusal)
+    # What was there before is known and events are listened to: the first look itself can wait.
+    _say_ready(options.ready_fd)
     record.tick(time.monotonic(), 0)
     if record.proc.io("%d" % options.pid) is None:
         record.degraded("io", "the kernel does not let this user read the I/O of the process")
-    _say_ready(options.ready_fd)
     ended = _watch(record, options.control_fd, pidfd)
     record.seal(ended, time.monotonic())
     return 0

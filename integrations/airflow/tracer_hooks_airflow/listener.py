@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
+from tracer_hooks.cards import secrets
 from tracer_hooks_airflow import observation
 from tracer_hooks_airflow.complaints import complain, explain
 from tracer_hooks_airflow.outcomes import failed, of_state
@@ -26,6 +27,10 @@ class Listener:
 
     def __init__(self, settings: Settings | None = None) -> None:
         self._settings = settings
+        if settings is not None:
+            # Loads our plugins, for 50 ms in an environment like Airflow's. A worker is forked from
+            # a process that has its listener: there this is done once, and no task pays for it.
+            secrets()
 
     @hookimpl
     def on_task_instance_running(self, task_instance: Any) -> None:

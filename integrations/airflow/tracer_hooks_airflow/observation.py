@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from tracer_hooks.cards import secrets
+from tracer_hooks.monitor import Monitor
 from tracer_hooks_airflow.complaints import complain, explain
+from tracer_hooks_airflow.identity import card_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tracer_hooks.monitor import Monitor
     from tracer_hooks_airflow.outcomes import Outcome
     from tracer_hooks_airflow.settings import Settings
 
@@ -74,11 +76,6 @@ def begin(ti: Any, settings: Settings, asked: Mapping[str, Any] | None = None) -
     if current(ti) is not None:
         return False
     close_left_over()
-    # Not at the top: Airflow imports our modules where no task is run.
-    from tracer_hooks.cards import secrets
-    from tracer_hooks.monitor import Monitor
-    from tracer_hooks_airflow.identity import card_of
-
     options = ["--resume"]
     if settings.capture is not None:
         options += ["--capture", settings.capture]
