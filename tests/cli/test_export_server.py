@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -50,3 +51,29 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(TracerError, match=r"pip install 'tracer-hooks\[postgres\]'"):
         postgres.connect(URL, patience_s=0, tell=print)
+
+
+def test_following_begins_before_the_first_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And leaves the tasks their cores: it waits twenty times as long as it worked."""
+    from tracer_hooks.cli import export_send
+    from tracer_hooks.cli.application import main
+
+    waits: list[float] = []
+
+    nowhere = SimpleNamespace(send=None, close=lambda: None)
+    sender = SimpleNamespace(connect=lambda *_, **how: nowhere, target=URL, summary="")
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 2:
+            raise KeyboardInterrupt
+        monkeypatch.setattr(export_send.time, "process_time", iter((10.0, 13.0)).__next__)
+
+    monkeypatch.setattr(export_send.time, "sleep", sleep)
+    monkeypatch.setattr("tracer_hooks.plugins.senders", lambda: {"postgres": sender})
+    argv = ["export", "postgres", URL, "--all", "--follow", "2", "--store", str(tmp_path / "s")]
+    assert main(argv) == 130
+    assert waits[0] >= 2.0
+    assert waits[1] == 60.0

@@ -29,7 +29,8 @@ def add_server(parser: argparse.ArgumentParser) -> None:
         type=parse_duration,
         const=FOLLOW_S,
         help="go on: send what is new every DURATION until interrupted"
-        f" (default: {FOLLOW_S:g} seconds)",
+        f" (default: {FOLLOW_S:g} seconds), or more seldom where that would take more than a"
+        " twentieth of a core",
     )
     group.add_argument(
         "--wait",

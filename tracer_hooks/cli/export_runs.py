@@ -26,6 +26,8 @@ def chosen_runs(options: argparse.Namespace) -> tuple[list[str], Iterator[RunToS
     # Prices may be a file that is changed from one time to the next.
     pricing = pricing_of(options)
     store = Store(options.store, on_warning=warn)
+    if options.all and options.follow is not None and not store.run_ids():
+        return [], iter(())  # the first run is yet to begin
     chosen: list[str] = []
     if not options.all:
         chosen = list(dict.fromkeys(store.resolve(run) for run in options.runs or ["latest"]))

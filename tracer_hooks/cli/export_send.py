@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from tracer_hooks.export.sender import Destination, Sender
 
 
+# Following takes no more than this of a core from the tasks, however often it is asked to look.
+CPU_SHARE = 0.05
+
+
 def send(sender: Sender, options: argparse.Namespace) -> int:
     """Send the runs that `options` name, and with --follow what comes, until Ctrl-C."""
     following = options.follow is not None
@@ -27,10 +31,12 @@ def send(sender: Sender, options: argparse.Namespace) -> int:
     destination = sender.connect(target, patience_s=patience_s, tell=warn)
     try:
         while True:
+            begun_s = time.process_time()
             _send_all(destination, options, quiet=following)
             if not following:
                 return 0
-            time.sleep(options.follow)
+            spent_s = time.process_time() - begun_s
+            time.sleep(max(options.follow, spent_s / CPU_SHARE))
     finally:
         destination.close()
 
