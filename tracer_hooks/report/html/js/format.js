@@ -17,7 +17,8 @@ const count = (value) => (known(value) ? Math.round(value).toLocaleString('en-US
 
 function duration(seconds) {
   if (!known(seconds)) return UNKNOWN;
-  if (seconds === 0) return '0 s';
+  if (Math.abs(seconds) < 1e-9) return '0 s'; // what is left of sums and differences
+  if (seconds < 9.995e-7) return '<1 µs';
   if (seconds < 0.0009995) return `${number(seconds * 1e6)} µs`;
   if (seconds < 0.9995) return `${number(seconds * 1e3)} ms`;
   if (seconds < 59.95) return `${number(seconds)} s`;
