@@ -67,6 +67,10 @@ def summarise(
     t = relations(tables, run_id)
     steps = usage.by_step(t)
     measured = measure(t, steps)
+    # First what reads many rows: what it took is free again for the frames, which stay.
+    aside, failed = dashboard(t, of_run=measured.totals), None
+    if measured.failures:
+        failed = failures(t)
     judged = verdicts(t)
     said = records(judged.steps[["step", "label", "reason"]])
     # Where the work ran elsewhere, that the task waited is no finding.
@@ -84,8 +88,8 @@ def summarise(
         coverage=measured.coverage,
         hosts=measured.hosts,
         verdicts=judged,
-        dashboard=dashboard(t, of_run=measured.totals),
-        failures=failures(t) if measured.failures else None,
+        dashboard=aside,
+        failures=failed,
         cost=cost(t, pricing, run_id, assumptions) if pricing else None,
     )
 
