@@ -54,13 +54,14 @@ keep_firing_s = 0
 """
 BUSY = "while true; do head -c 200000 /dev/urandom | md5sum > /dev/null; done"
 GROW = """
-import sys, time
+import hashlib, sys, time
 start, step, most = (int(word) << 20 for word in sys.argv[1:])
 kept = [b"x" * start]
-while sum(map(len, kept)) < most:
+while True:
+    hashlib.sha256(bytes(10_000_000)).digest()
     time.sleep(0.5)
-    kept.append(b"x" * step)
-time.sleep(600)
+    if sum(map(len, kept)) < most:
+        kept.append(b"x" * step)
 """
 FAST = ("--interval", "0.3", "--hold", "1")
 

@@ -64,6 +64,12 @@ class Metric:
         """All its labels, in order: those of its group, its own, the extra ones."""
         return (*self.group.labels, *self.values, *self.extra)
 
+    def series_per_group(self) -> int:
+        """How many series one label set of its group has."""
+        if self.type == "histogram":
+            return len(self.buckets) + 3  # the bucket without a bound, sum and count
+        return 2 if self.type == "summary" else len(self.own_labels())
+
     def own_labels(self) -> list[Labels]:
         """Every set of values of the labels besides its group's (one, empty, if it has none)."""
         names = list(self.values)
@@ -80,6 +86,16 @@ class MetricTable:
     attributes: Mapping[str, str]
     semantic_conventions: str
     schema_url: str
+
+    def most_series(self, most: Mapping[str, int] | None = None) -> int:
+        """How many series there can be, with at most so many label sets of each group (those of the
+        table where it is not said) and the `other` of each. Labels of unknown values, such as a
+        currency, count once."""
+        bounds = {name: group.most for name, group in self.groups.items()} | dict(most or {})
+        return sum(
+            (bounds[m.group.name] + bool(m.group.labels)) * m.series_per_group()
+            for m in self.metrics.values()
+        )
 
     def of(self, group: str, when: When | None = None) -> list[Metric]:
         """The metrics of a group, in the table's order."""

@@ -22,6 +22,9 @@ TOTALS = (
 )  # fmt: skip
 WAITS = ("cpu", "runnable", "disk", "network", "idle")
 GIB = 1024.0**3
+_RUNNABLE = WAITS.index("runnable")
+# Ready for so much of the time is no idleness.
+_IN_LINE = 0.25
 # Readings that are kept of each attempt: enough for the windows, never more.
 _KEPT = 128
 
@@ -217,8 +220,11 @@ class Attempt:
                 break
         if first is None:
             return 0.0
-        used = (last.cpu_s - first.cpu_s) / (last.elapsed_s - first.elapsed_s)
-        return asked if used < measure.idle_share * asked else 0.0
+        seconds = last.elapsed_s - first.elapsed_s
+        used = (last.cpu_s - first.cpu_s) / seconds
+        # Who stands in line for a core does not leave the cores idle: somebody else has them.
+        in_line = (last.waits[_RUNNABLE] - first.waits[_RUNNABLE]) / seconds
+        return asked if used < measure.idle_share * asked and in_line < _IN_LINE else 0.0
 
     def memory_projected_ratio(self, measure: Measure) -> float | None:
         """Its memory at the horizon against the limit, if it grows on as it does; None without a

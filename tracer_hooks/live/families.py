@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 from collections import defaultdict
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from tracer_hooks.export.families import Family, Point
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from tracer_hooks.live.watcher import Snapshot
 
 _KINDS = ("step", "tool", "run")
-_SUFFIXES = {"histogram": ("_sum", "_count"), "summary": ("_sum", "_count")}
 
 
 def families(snapshot: Snapshot, groups: Mapping[str, Groups], hold_s: float) -> Iterator[Family]:
@@ -39,18 +39,20 @@ def families(snapshot: Snapshot, groups: Mapping[str, Groups], hold_s: float) ->
         for metric in metric_table().of(kind):
             points: list[Point] = []
             for group, since in born.items():
-                labels = tuple(zip(metric.group.labels, group, strict=True))
-                if metric.type == "gauge":
-                    points += _points(metric, labels, values.get((metric.name, group), {}))
+                if metric.type == "gauge" or metric.extra:
+                    held = metric.type != "gauge" and snapshot.at - since < hold_s
+                    known = {} if held else values.get((metric.name, group), {})
+                    points += _points(metric, group, known)
                 else:
                     held = snapshot.at - since < hold_s
-                    points += _counted(metric, labels, group, values, held)
+                    points += _counted(metric, group, {} if held else values)
             yield Family(metric, points)
 
 
 def _points(
-    metric: Metric, labels: Labels, values: Mapping[tuple[str, ...], float]
+    metric: Metric, group: tuple[str, ...], values: Mapping[tuple[str, ...], float]
 ) -> Iterator[Point]:
+    labels = tuple(zip(metric.group.labels, group, strict=True))
     names = (*metric.values, *metric.extra)
     for own, value in values.items():
         yield Point((*labels, *zip(names, own, strict=True)), value)
@@ -58,29 +60,30 @@ def _points(
 
 def _counted(
     metric: Metric,
-    labels: Labels,
     group: tuple[str, ...],
     values: Mapping[tuple[str, tuple[str, ...]], Mapping[tuple[str, ...], float]],
-    held: bool,
 ) -> Iterator[Point]:
-    def known(name: str) -> Mapping[tuple[str, ...], float]:
-        return {} if held else values.get((name, group), {})
+    for suffix, known, labels in _places(metric.name, group):
+        found = values.get((metric.name + suffix, group))
+        yield Point(labels, found.get(known, 0.0) if found else 0.0, suffix)
 
-    if metric.buckets:
-        buckets = known(metric.name + "_bucket")
-        for bound in (*metric.buckets, float("inf")):
-            le = bucket_label(bound)
-            yield Point((*labels, ("le", le)), buckets.get((le,), 0.0), "_bucket")
-    for suffix in _SUFFIXES.get(metric.type, ()):
-        yield Point(labels, known(metric.name + suffix).get((), 0.0), suffix)
-    if metric.type != "counter":
-        return
-    if metric.extra:
-        yield from _points(metric, labels, known(metric.name))
-        return
-    found = known(metric.name)
-    for own in metric.own_labels():
-        yield Point((*labels, *own), found.get(tuple(value for _, value in own), 0.0))
+
+@lru_cache(maxsize=20_000)
+def _places(name: str, group: tuple[str, ...]) -> list[tuple[str, tuple[str, ...], Labels]]:
+    """Every point that a counter of a group has: its suffix, the metric's own label values as they
+    are counted, and all its labels."""
+    metric = metric_table().metrics[name]
+    labels = tuple(zip(metric.group.labels, group, strict=True))
+    if metric.type == "counter":
+        return [
+            ("", tuple(value for _, value in own), (*labels, *own)) for own in metric.own_labels()
+        ]
+    bounds = (*metric.buckets, float("inf")) if metric.buckets else ()
+    buckets = [
+        ("_bucket", (bucket_label(bound),), (*labels, ("le", bucket_label(bound))))
+        for bound in bounds
+    ]
+    return [*buckets, ("_sum", (), labels), ("_count", (), labels)]
 
 
 def own_families(
