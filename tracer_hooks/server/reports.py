@@ -75,4 +75,4 @@ class Reports:
 
 
 def _lower_priority() -> None:
-    os.nice(10)
+    os.nice(3)
