@@ -105,6 +105,8 @@ class Observer:
                 if now >= source.due():
                     source.look(now)
             return
+        if self.later is not None and now - self.started > _LATER_S:
+            self.start_later_sources()
         begin = time.process_time()
         self._look(now)
         if now >= self._next_reading:
@@ -113,10 +115,13 @@ class Observer:
             gap = min(_LONGEST_READING_S, max(_READING_S, elapsed / _READINGS_PER_TASK))
             self._next_reading = now + (gap if elapsed > 2 * _READING_S else _FIRST_READING_S * 2)
         cost = time.process_time() - begin
-        self._tick_cost_s = cost if not self._tick_cost_s else 0.7 * self._tick_cost_s + 0.3 * cost
+        # The lower of two: what is paid once (an import, a first look at each process) says nothing
+        # of the looks to come, and on a busy host would keep them off for the task's best part.
+        usual_s = min(cost, self._tick_cost_s or cost)
+        self._tick_cost_s = cost
         self._tick_s = min(self._interval_s, self._tick_s * _GROWTH)
         told = any(source.counts_processes for source in self.sources)
-        affordable = self._tick_cost_s / (_BUDGET_SHARE_IF_TOLD if told else _BUDGET_SHARE)
+        affordable = usual_s / (_BUDGET_SHARE_IF_TOLD if told else _BUDGET_SHARE)
         if now - self.started < 0.5:
             affordable = min(affordable, 0.05)  # the first half second may cost more: it is short
         self._next_tick = now + min(_LONGEST_TICK_S, max(self._tick_s, affordable))
@@ -234,8 +239,6 @@ class Observer:
         return max(0, min(forked, int(unseen_s / _LEAST_PROCESS_CPU_S)))
 
     def _look(self, now: float) -> None:
-        if self.later is not None and now - self.started > _LATER_S:
-            self.start_later_sources()
         gap_s = now - self._last_tick
         self._last_tick = now
         self.tick_count += 1
