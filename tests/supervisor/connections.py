@@ -79,7 +79,7 @@ class Nobody:
             argv[argv.index(str(SUPERVISOR))] = str(script)
             stores.append(store)
             processes.append(self._popen(argv))
-        assert [process.wait(100) for process in processes] == [0] * len(processes)
+        assert [process.wait(250) for process in processes] == [0] * len(processes)
         return [read_spools(store)[0] for store in stores]
 
     def _popen(self, argv: list[str]) -> subprocess.Popen[bytes]:

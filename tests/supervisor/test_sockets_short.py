@@ -61,27 +61,27 @@ def test_by_polling_each_is_counted_or_said_not_to_be(nobody: Nobody) -> None:
 
 
 @pytest.mark.usefixtures("bpf")
-def test_each_of_1000_connections_has_its_process(tmp_path: Path) -> None:
-    observed = observe(tmp_path, python(SHORT_CHILDREN, Server().port, 1000, 100_000))
+def test_each_connection_has_its_process(tmp_path: Path) -> None:
+    observed = observe(tmp_path, python(SHORT_CHILDREN, Server().port, 300, 100_000))
     assert observed.sealed["network_source"] == "sock_diag+destroy+bpf"
-    assert sent(observed.lines) == pytest.approx(100 * MB, rel=0.005)
-    assert unattributed(observed.lines)["sockets"] <= 10
+    assert sent(observed.lines) == pytest.approx(30 * MB, rel=0.005)
+    assert unattributed(observed.lines)["sockets"] <= 5
     rows = observed.processes().values()
     moved = [row["network_tx_bytes"] for row in rows if row["network_tx_bytes"]]
-    assert len(moved) > 900
+    assert len(moved) > 290
     assert max(moved) <= 100_002
 
 
 def test_two_tasks_at_once(nobody: Nobody) -> None:
     first, second, idle = nobody.at_once(
         [
-            storm(Server().port, 500, 100_000),
-            storm(Server().port, 500, 30_000),
+            storm(Server().port, 300, 100_000),
+            storm(Server().port, 300, 30_000),
             ["-c", "import time; time.sleep(1)"],
         ]
     )
-    assert sent(first) == pytest.approx(50 * MB, rel=0.02)
-    assert sent(second) == pytest.approx(15 * MB, rel=0.02)
+    assert sent(first) == pytest.approx(30 * MB, rel=0.02)
+    assert sent(second) == pytest.approx(9 * MB, rel=0.02)
     assert sent(idle) == 0  # measured: it has no socket
 
 
