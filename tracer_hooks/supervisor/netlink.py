@@ -59,6 +59,9 @@ def family_id(sock: "_socket.socket", name: bytes) -> "int | None":
     """The number that the kernel gave to a generic family; None if it has none of that name."""
     sock.send(generic(_CONTROL_FAMILY, _GET_FAMILY, attribute(_FAMILY_NAME, name + b"\0")))
     answer = sock.recv(8192)
+    # what an earlier socket of ours asked for may still come to our address
+    while unpack_from("H", answer, 4)[0] not in (ERROR, _CONTROL_FAMILY):
+        answer = sock.recv(8192)
     if errno_of(answer) is not None:
         return None
     for kind, begin, _ in attributes(answer, GENERIC_HEADER, len(answer)):
