@@ -23,7 +23,7 @@ SETTINGS = """
 live = 1e-9
 [measure]
 idle_window_s = 2.0
-memory_window_s = 4.0
+memory_window_s = 24.0
 memory_horizon_s = 60.0
 [rules.stalled]
 threshold = 4.0
