@@ -167,10 +167,15 @@ def engines() -> Callable[[str], Path]:
 def launch_folder(
     engines: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[..., LaunchFolder]:
-    """Makes launch folders, in a path with a space: `launch_folder("every_kind")`."""
+    """Makes launch folders: `launch_folder("every_kind")`.
 
-    def make(pipeline: str, version: str = fetch_engine.NEWEST) -> LaunchFolder:
-        folder = tmp_path_factory.mktemp("nextflow") / f"launch of {pipeline}"
+    The path has a space, unless told otherwise: Nextflow's own job arrays fail where it has one.
+    """
+
+    def make(
+        pipeline: str, version: str = fetch_engine.NEWEST, name: str = "launch folder"
+    ) -> LaunchFolder:
+        folder = tmp_path_factory.mktemp("nextflow") / name
         folder.mkdir()
         return LaunchFolder(folder, pipeline, engines(version))
 

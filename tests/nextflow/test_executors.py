@@ -67,16 +67,15 @@ def folder(launch_folder: Callable[..., LaunchFolder], kubernetes: int) -> Launc
     made.nextflow(
         *("run", "main.nf", "-ansi-log", "false", "-c", str(config)),
         env={"PATH": path, "KUBECONFIG": str(kubeconfig)},
+        check=False,  # that Kubernetes refuses a pod ends the run
     )
     return made
 
 
-@pytest.mark.parametrize(("step", "code"), [("SGE", 0), ("LSF", 0), ("PBS", 4)])
-def test_a_job_of_a_scheduler_is_recorded_on_its_node(
-    folder: LaunchFolder, step: str, code: int
-) -> None:
+@pytest.mark.parametrize("step", ["SGE", "LSF", "PBS"])
+def test_a_job_of_a_scheduler_is_recorded_on_its_node(folder: LaunchFolder, step: str) -> None:
     (row,) = (row for row in folder.tasks() if row["step"] == step)
-    assert row["exit_code"] == code
+    assert row["exit_code"] == 0
     assert row["capture"] != "totals"
     told = {task["step"]: task for task in folder.told()}
     assert row["tags"]["native_id"].partition(".")[0] == told[step]["native_id"]

@@ -28,7 +28,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[slurm_node.SlurmN
 def bare(
     node: slurm_node.SlurmNode, launch_folder: Callable[..., LaunchFolder]
 ) -> dict[str, list[Seen]]:
-    folder = launch_folder("cluster")
+    folder = launch_folder("cluster", name="cluster")
     folder.nextflow(*WORDS, env=node.environment)
     return folder.attempts()
 
@@ -37,7 +37,7 @@ def bare(
 def observed(
     node: slurm_node.SlurmNode, launch_folder: Callable[..., LaunchFolder]
 ) -> LaunchFolder:
-    folder = launch_folder("cluster")
+    folder = launch_folder("cluster", name="cluster")
     folder.tracer_hooks("nextflow", "--", *WORDS, env=node.environment)
     return folder
 
