@@ -40,9 +40,9 @@ tracer_hooks_entering() {
             printf -v tracer_hooks_code '%s; export BASH_ENV=%q' "$tracer_hooks_code" "$BASH_ENV"
         fi
     fi
-    if [ -n "${NXF_BOXID:-}" ]; then
-        tracer_hooks_code="$tracer_hooks_code"$'\n'"$(tracer_hooks_variables)"
-    fi
+    # A container's command line may name variables that are not exported.
+    tracer_hooks_named=
+    [ -z "${NXF_BOXID:-}" ] || tracer_hooks_named=$(declare -f nxf_launch)
 }
 
 # tracer_hooks_start [WORD…]: what nxf_launch did, as the command that the words run, if there are any.
@@ -71,10 +71,9 @@ tracer_hooks_add_job() {
     fi
 }
 
-# What sets, in another shell, the variables of this one that a container's command line names.
+# What sets, in another shell, the variables of this one that the text in tracer_hooks_named names.
 tracer_hooks_variables() {
-    local rest name
-    rest=$(declare -f nxf_launch)
+    local rest=$tracer_hooks_named name
     while [[ $rest =~ \$\{?([A-Za-z_][A-Za-z0-9_]*) ]]; do
         name=${BASH_REMATCH[1]}
         rest=${rest#*"${BASH_REMATCH[0]}"}
@@ -84,6 +83,8 @@ tracer_hooks_variables() {
 
 tracer_hooks_launch() {
     local status=0
+    [ -z "${tracer_hooks_named:-}" ] ||
+        tracer_hooks_code="$tracer_hooks_code"$'\n'"$(tracer_hooks_variables)"
     if tracer_hooks_possible; then
         # While the marker says so, nothing of the task was started.
         { echo "missing: the supervisor did not start" > "$tracer_hooks_marker"; } 2> /dev/null || true
