@@ -53,7 +53,7 @@ process LOOK_UP {
     tuple val(meta), path('taxon.txt')
     script:
     """
-    until [ \$((++asked)) -gt 6 ]; do sleep 0.5; done
+    for question in 1 2 3 4 5 6; do sleep 0.5; done
     echo "${meta.id} Escherichia" > taxon.txt
     """
 }

@@ -142,7 +142,8 @@ def _seen(folder: Path) -> Seen:
         exit_code=code.read_text() if code.exists() else None,
         out=text(".command.out"),
         err=text(".command.err"),
-        log=text(".command.log"),
+        # Both streams, in the order in which two programs came to write them.
+        log="\n".join(sorted(text(".command.log").splitlines())),
         files=files,
     )
 

@@ -112,7 +112,7 @@ def test_inside_a_container(folder: LaunchFolder, tmp_path: Path, python: bool) 
     marker = (wrapper.parent / ".command.tracer").read_text().strip()
     if python:
         assert marker == ""
-        assert row["memory_peak_bytes"] > 0
+        assert row["capture"] != "totals"
     else:
         assert marker == "partly: no python3 of 3.9 or later in this image"
         assert row["capture"] == "totals"

@@ -32,16 +32,16 @@ def test_what_became_of_tasks_is_summed_up(tmp_path: Path) -> None:
     said = tell(
         tmp_path,
         {"task": TASK, "note": "cached"},
-        {"task": {**TASK, "started_at": None}, "note": None},
+        {"task": TASK, "note": "never started"},
         {"task": {**TASK, "started_at": 5}, "note": "partly: no python3"},
         {"task": {**TASK, "started_at": 5}, "note": None},
         {"task": TASK, "note": "within the engine"},
-        {"end": "failed"},
+        {"end": "failed", "all": 6},
     )
     assert "cached         1 task, not run again" in said
     assert "never started  1 task" in said
     assert "warning: 1 task recorded by bash alone: no python3" in said
-    assert "warning: 1 task not recorded: no hook ran in them" in said
+    assert "warning: 2 tasks not recorded: no hook ran in them" in said
     (run,) = Store(tmp_path).runs().to_dict("records")
     assert (run["status"], run["pipeline"], run["engine"]) == ("failed", "p", "nextflow")
 

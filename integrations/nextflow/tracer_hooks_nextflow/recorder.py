@@ -1,8 +1,9 @@
 """The recorder: a process beside the engine that writes down what it is told, one JSON line each.
 
 `{"run": {…}}` begins, `{"task": {…}, "note": TEXT}` comes for each attempt that the engine is done
-with, `{"end": STATUS}` closes: then the run is ingested and its summary printed, for the engine's
-log. If the engine dies the pipe ends; the record then has no end and whoever reads first ingests.
+with, `{"end": STATUS, "all": N}` closes: then the run is ingested and its summary printed, for the
+engine's log. If the engine dies the pipe ends; the record then has no end, and whoever reads first
+ingests.
 """
 
 from __future__ import annotations
@@ -55,8 +56,14 @@ class Recorder:
             self._whys.setdefault(how, (note or "").partition(": ")[2])
         self._record.event(EVENT, **facts, recorded=how)
 
-    def end(self, status: str) -> list[str]:
-        """Close the record and ingest; returns lines for the engine's log."""
+    def end(self, status: str, known: int = 0) -> list[str]:
+        """Close the record and ingest; returns lines for the engine's log.
+
+        `known` attempts were made, the engine says. What is more than it told of ended before
+        anything of ours was there.
+        """
+        told = sum(self.counts.values())
+        self.counts["missing"] += max(0, known - told)
         told = sum(self.counts.values())
         self._record.end(status, total_tasks=told)
         if self._record.problem:
@@ -78,7 +85,7 @@ class Recorder:
             tasks = _tasks(seen["partly"])
             yield f"warning: {tasks} recorded by bash alone: {self._whys['partly']}"
         if seen["missing"]:
-            why = self._whys["missing"] or (
+            why = self._whys.get("missing") or (
                 "no hook ran in them; does their process have a `spack` directive of its own?"
             )
             yield f"warning: {_tasks(seen['missing'])} not recorded: {why}"
@@ -86,7 +93,7 @@ class Recorder:
 
 def what_became(facts: dict[str, Any], note: str | None) -> str:
     """cached, within the engine (`exec:`), never started, observed, partly (by bash) or missing."""
-    if note in ("cached", "within the engine"):
+    if note in ("cached", "within the engine", "never started"):
         return note
     if note is None:
         return "missing" if facts.get("started_at") else "never started"
@@ -117,7 +124,7 @@ def main() -> None:
         elif recorder is not None and "task" in told:
             recorder.task(told["task"], told.get("note"))
         elif recorder is not None and "end" in told:
-            sys.stdout.write("\n".join(recorder.end(told["end"])) + "\n")
+            sys.stdout.write("\n".join(recorder.end(told["end"], told.get("all") or 0)) + "\n")
 
 
 if __name__ == "__main__":

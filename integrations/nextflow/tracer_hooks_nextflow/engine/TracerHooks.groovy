@@ -6,6 +6,7 @@
 import java.nio.file.FileSystems
 import java.nio.file.Files
 import java.nio.file.Path
+import java.util.concurrent.ConcurrentHashMap
 import java.util.concurrent.CopyOnWriteArrayList
 import nextflow.Session
 import nextflow.processor.TaskHandler
@@ -28,6 +29,8 @@ class TracerHooks implements TraceObserver {
     private final Map settings
     private final TracerCards cards
     private final TracerRecorder recorder
+    // What the engine has taken up and not started yet.
+    private final Set<TaskHandler> waiting = ConcurrentHashMap.newKeySet()
 
     /** `settings`: home (the folder of task.sh), python, supervisor, store, run, pipeline, options. */
     TracerHooks( Session session, Map settings ) {
@@ -94,7 +97,9 @@ class TracerHooks implements TraceObserver {
     /** The workflow is over. */
     void finish() {
         final meta = session.workflowMetadata
-        recorder.end(meta.success ? 'succeeded' : session.isCancelled() ? 'cancelled' : 'failed')
+        waiting.each { handler -> quietly { recorder.task(cards.engineSide(handler.task, null), 'never started') } }
+        final all = meta.stats.with { succeededCount + failedCount + cachedCount }
+        recorder.end(meta.success ? 'succeeded' : session.isCancelled() ? 'cancelled' : 'failed', all)
     }
 
     /** Be told of every task. The engine's list is replaced, not changed: others walk through it. */
@@ -112,7 +117,16 @@ class TracerHooks implements TraceObserver {
     }
 
     @Override
-    void onProcessComplete( TaskHandler handler, TraceRecord trace ) { quietly { tell(handler, trace, note(handler)) } }
+    void onProcessPending( TaskHandler handler, TraceRecord trace ) { waiting.add(handler) }
+
+    @Override
+    void onProcessStart( TaskHandler handler, TraceRecord trace ) { waiting.remove(handler) }
+
+    @Override
+    void onProcessComplete( TaskHandler handler, TraceRecord trace ) {
+        waiting.remove(handler)
+        quietly { tell(handler, trace, note(handler)) }
+    }
 
     @Override
     void onProcessCached( TaskHandler handler, TraceRecord trace ) { quietly { tell(handler, trace, 'cached') } }

@@ -30,9 +30,9 @@ class TracerRecorder {
     /** The engine is done with an attempt; `note` is what the hook left behind. */
     void task( Map facts, String note ) { send(task: facts, note: note) }
 
-    /** The run is over: the recorder ingests, and what it says goes into the log. */
-    void end( String status ) {
-        send(end: status)
+    /** The run is over, `all` attempts were made: the recorder ingests, and what it says goes into the log. */
+    void end( String status, int all ) {
+        send(end: status, all: all)
         if( broken )
             return
         broken = true  // what the engine may still say of tasks that it cancels comes too late
