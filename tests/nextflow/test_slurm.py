@@ -43,8 +43,8 @@ def observed(
 
 
 def test_jobs_end_as_without_us(bare: dict[str, list[Seen]], observed: LaunchFolder) -> None:
-    # The jobs that hold arrays together have names like those of tasks, and it is a matter of chance
-    # which tasks are in which array.
+    # The jobs that hold arrays together have names like those of tasks, and which tasks are in
+    # which array is a matter of chance.
     results = jobs(bare)
     assert jobs(observed.attempts()) == results
     assert ("6", "array 5\n") in {result[:2] for result in results}
