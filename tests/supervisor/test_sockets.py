@@ -165,6 +165,9 @@ while connection.recv(1 << 20): pass
     os.close(told)
     assert os.read(ready, 10) == b"ready\n"
     os.close(ready)
+    # ready is before the first look, and what moves before that is not told from the rest
+    while not any(line["t"] == "r" for lines in read_spools(tmp_path) for line in lines):
+        time.sleep(0.01)
     target.communicate("\n", timeout=20)
     assert monitor.wait(20) == 0
     (lines,) = read_spools(tmp_path)
