@@ -92,6 +92,7 @@ def measure(arguments: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     print(f"{size.attempts:,} attempts, {size.runs} runs: made in {made_s:.1f} s, {len(files):,} "
           f"files, {result['mib_on_disk']:,.0f} MiB")  # fmt: skip
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # compiling modules is no part of a report
     for command in commands(store, runs):
         if arguments.only and command.name not in arguments.only:
             continue
