@@ -16,7 +16,6 @@ SHOWN = (
     "tests/supervisor/test_measurements.py",
     "tests/supervisor/test_fail_open.py",
     "tests/supervisor/test_transparency.py",
-    "tests/store/test_killing.py",
     "tests/cli/test_run.py",
 )
 
@@ -24,12 +23,13 @@ SHOWN = (
 def test_the_figures_and_the_promises(nobody: Nobody, folder: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("this user is not root: the tests themselves show it")
-    arguments = ("-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", "--rootdir")
+    # One after the other: they measure, and another worker has its own tests beside them.
+    arguments = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir")
     done = nobody.run(
         *(sys.executable, *arguments, str(REPOSITORY), "-c", str(REPOSITORY / "pyproject.toml")),
         *(str(REPOSITORY / path) for path in SHOWN),
         cwd=folder,
-        env={"PYTHONPATH": str(REPOSITORY), "TRACER_HOOKS_KILLS": "10", "TRACER_TEST_KILLS": "10"},
+        env={"PYTHONPATH": str(REPOSITORY), "TRACER_TEST_KILLS": "10"},
         timeout=280,
     )
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
