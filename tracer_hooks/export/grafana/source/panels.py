@@ -12,7 +12,6 @@ from grafana_foundation_sdk.builders.dashboard import (
     DashboardLink,
     FieldColor,
     Row,
-    ThresholdsConfig,
 )
 from grafana_foundation_sdk.models.common import (
     BarGaugeDisplayMode,
@@ -30,8 +29,6 @@ from grafana_foundation_sdk.models.dashboard import (
     DataTransformerConfig,
     DynamicConfigValue,
     FieldColorModeId,
-    Threshold,
-    ThresholdsMode,
     ValueMap,
     ValueMapping,
     ValueMappingResult,
@@ -170,12 +167,6 @@ def gantt(
     )
     panel = panel.mappings([_states()]).merge_values(False).show_value(VisibilityMode.NEVER)
     return panel.row_height(0.8).per_page(40).fill_opacity(85).line_width(0)
-
-
-def above(value: float, colour: str = "red") -> ThresholdsConfig:
-    """Green up to `value`, then `colour`."""
-    steps = [Threshold(value=None, color="green"), Threshold(value=value, color=colour)]
-    return ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(steps)
 
 
 def _common(
