@@ -38,12 +38,9 @@ def test_the_pages_follow_a_run(tmp_path: Path) -> None:
             shown = page.locator("#state")
             assert "2 tasks running" in shown.inner_text()
             end(more)
-            page.wait_for_function(
-                "document.getElementById('state').textContent.includes('1 ended')", timeout=60_000
-            )
-            page.wait_for_function(
-                "document.getElementById('report').src.includes('-1-1-')", timeout=120_000
-            )
+            # Our policy forbids what the driver would evaluate: selectors wait instead.
+            page.locator("#state", has_text="1 ended").wait_for(timeout=60_000)
+            page.locator("#report[src*='-1-1-']").wait_for(timeout=120_000)
             report.get_by_role("heading").first.wait_for(timeout=120_000)
     finally:
         end(busy)
