@@ -17,6 +17,8 @@ unexport PYTHONDONTWRITEBYTECODE
 
 VENV := .venv
 BIN := $(VENV)/bin
+# Compiled at once, as pip does: what a task starts is then quick from the first.
+INSTALL = $(BIN)/uv pip install --quiet --compile-bytecode
 STAMPS := $(VENV)/stamps
 # The oldest Snakemake that the plugin supports has an environment of its own.
 OLD_SNAKEMAKE := 8.30
@@ -44,7 +46,7 @@ $(STAMPS)/venv: .ci/venv
 
 $(STAMPS)/installed: $(STAMPS)/venv pyproject.toml
 	@echo "Installing tracer-hooks and its tools into $(VENV) (once) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[snakemake,demo,dev]'
+	@$(INSTALL) --python $(BIN)/python --editable '.[snakemake,demo,dev]'
 	@touch $@
 
 demo: $(STAMPS)/installed
@@ -64,20 +66,18 @@ demo: $(STAMPS)/installed
 $(OLD_VENV)/stamps/installed: $(STAMPS)/venv pyproject.toml
 	@echo "Installing Snakemake $(OLD_SNAKEMAKE) into $(OLD_VENV) (once) ..."
 	@bash .ci/venv "$(OLD_VENV)" "$(BIN)/python"
-	@$(OLD_VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+	@$(INSTALL) --python $(OLD_VENV)/bin/python \
 		--editable '.[snakemake,demo,dev]' 'snakemake==$(OLD_SNAKEMAKE).*'
 	@mkdir -p $(@D) && touch $@
 
-# Each Airflow has an environment of its own, without our test tools. By uv: it resolves Airflow's
-# two hundred packages in seconds, where pip takes minutes.
+# Each Airflow has an environment of its own, without our test tools.
 AIRFLOWS := .venvs/airflow-3/stamps/installed .venvs/airflow-2/stamps/installed
 .venvs/airflow-3/stamps/installed: AIRFLOW := 3.3
 .venvs/airflow-2/stamps/installed: AIRFLOW := 2.11
 $(AIRFLOWS): $(STAMPS)/installed
 	@echo "Installing Airflow $(AIRFLOW) into $(@D:/stamps=) (once) ..."
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D:/stamps=)
-	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(@D:/stamps=)/bin/python \
-		--editable . 'apache-airflow==$(AIRFLOW).*'
+	@$(INSTALL) --python $(@D:/stamps=)/bin/python --editable . 'apache-airflow==$(AIRFLOW).*'
 	@mkdir -p $(@D) && touch $@
 
 # Everything with the newest Snakemake, then what concerns Snakemake with the oldest, then Airflow,
