@@ -142,8 +142,8 @@ def _seen(folder: Path) -> Seen:
         exit_code=code.read_text() if code.exists() else None,
         out=text(".command.out"),
         err=text(".command.err"),
-        # Both streams, in the order in which two programs came to write them.
-        log="\n".join(sorted(text(".command.log").splitlines())),
+        # Both streams; two programs write them here, each in pieces, in the order in which they come.
+        log="".join(sorted(text(".command.log"))),
         files=files,
     )
 
