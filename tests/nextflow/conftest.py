@@ -142,7 +142,7 @@ def _seen(folder: Path) -> Seen:
         exit_code=code.read_text() if code.exists() else None,
         out=text(".command.out"),
         err=text(".command.err"),
-        # Both streams; two programs write them here, each in pieces, in the order in which they come.
+        # Both streams, by two programs that each write pieces as they come.
         log="".join(sorted(text(".command.log"))),
         files=files,
     )
