@@ -22,11 +22,12 @@ ROOT = Path(__file__).parents[2]
 DAGS = Path(__file__).parent / "dags"
 NOBODY = 65534
 # Another user than root, that may read what root's folders hold, so that it can start a Python
-# which is installed there; it has no other privilege.
+# which is installed there; it has no other privilege. The bit is for access(2), which would ignore
+# that capability.
 AS_NOBODY = [
     "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
     "--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search",
-    "--bounding-set=-all,+dac_read_search",
+    "--bounding-set=-all,+dac_read_search", "--securebits=+no_setuid_fixup",
 ]  # fmt: skip
 PATIENCE_S = 200.0
 _INIT = {
@@ -92,6 +93,8 @@ class Airflow:
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database,
             # what a scheduler of 2.11 asks for before it works with SQLite and more than one task
             "_AIRFLOW__SKIP_DATABASE_EXECUTOR_COMPATIBILITY_CHECK": "1",
+            "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(_free_port()),
+            "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(_free_port()),
             "AIRFLOW__API__PORT": str(self.port),
             "AIRFLOW__API__BASE_URL": self.url,
             "AIRFLOW__API__WORKERS": "1",
@@ -219,6 +222,8 @@ class Airflow:
         """Wait until `done`; what the servers said, if that takes too long."""
         end = time.monotonic() + PATIENCE_S
         while not done():
+            ended = [process.args for process in self._processes if process.poll() is not None]
+            assert not ended, f"{what}: ended by itself: {ended}\n{self.said()}"
             assert time.monotonic() < end, f"{what}: not in {PATIENCE_S} s\n{self.said()}"
             time.sleep(0.3)
 

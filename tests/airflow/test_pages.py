@@ -34,7 +34,7 @@ def browser() -> Iterator[Browser]:
         yield found
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page(browser: Browser, everything: Everything) -> Iterator[Page]:
     """A page of somebody who has logged in."""
     airflow = everything.airflow

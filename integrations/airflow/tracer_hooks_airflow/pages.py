@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 PREFIX = "/tracer-hooks"
 _TIMEOUT_S = 120
+_COLUMNS = "120"
 _NO_RECORD = (
     "Nothing is recorded of this yet. The listener observes the DAGs that [tracer_hooks] dags"
     " names; @traced and @task.traced observe the tasks that they decorate."
@@ -59,7 +61,7 @@ def task_page(asked: Mapping[str, str]) -> Page:
     dag_id, run_id = asked.get("dag_id", ""), asked.get("run_id", "")
     index = asked.get("map_index", "")
     task = task_key(asked.get("task_id", ""), int(index) if index.isdigit() else -1)
-    arguments = ["show", run_key(dag_id, run_id), task, "--color", "never", "--width", "110"]
+    arguments = ["show", run_key(dag_id, run_id), task]
     if asked.get("try_number", "").isdigit() and int(asked["try_number"]):
         arguments += ["--attempt", asked["try_number"]]
     made = _made(arguments)
@@ -85,7 +87,7 @@ def _made(arguments: list[str]) -> Page:
         command += ["--store", str(settings().store)]
         done = subprocess.run(
             command, capture_output=True, encoding="utf-8", errors="replace", check=False,
-            timeout=_TIMEOUT_S,
+            timeout=_TIMEOUT_S, env={**os.environ, "COLUMNS": _COLUMNS, "NO_COLOR": "1"},
         )  # fmt: skip
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
         return Page(500, _document("tracer-hooks", f"<p>{html.escape(str(error))}</p>"))

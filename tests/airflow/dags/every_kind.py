@@ -80,11 +80,14 @@ with DAG(
         task_id="timed_out", bash_command="sleep 60", execution_timeout=timedelta(seconds=1)
     )
     DeferredOperator(task_id="deferred")
+    # Airflow 3 takes a sensor for killed whose turn comes again before its scheduler has noticed
+    # that its process is gone; so it sleeps for longer than a loop of the scheduler on a busy host.
     PythonSensor(
         task_id="rescheduled",
         python_callable=lambda ti: second_time(key_of(ti)),
         mode="reschedule",
-        poke_interval=0.5,
+        poke_interval=15,
+        priority_weight=100,
     )
 
     @task
@@ -149,8 +152,9 @@ with DAG(
 
     @task
     def pool() -> int:
-        from multiprocessing import get_context
+        from multiprocessing import current_process, get_context
 
+        current_process().daemon = False  # else a worker of Airflow 2 may have no children
         with get_context("fork").Pool(4) as workers:
             workers.map(burn, [0.25] * 4, chunksize=1)
         return 4
