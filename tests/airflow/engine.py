@@ -29,7 +29,8 @@ AS_NOBODY = [
     "--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search",
     "--bounding-set=-all,+dac_read_search", "--securebits=+no_setuid_fixup",
 ]  # fmt: skip
-PATIENCE_S = 200.0
+USER, PASSWORD = "ada", "lovelace"
+PATIENCE_S = 400.0
 _INIT = {
     3: "from airflow.utils.db import initdb; initdb()",
     2: "from airflow.utils.db import initdb; initdb(load_connections=False)",
@@ -69,6 +70,7 @@ class Airflow:
         self.url = f"http://localhost:{self.port}"
         home.mkdir(parents=True, exist_ok=True)
         (home / "marks").mkdir(exist_ok=True)
+        (home / "passwords.json").write_text(json.dumps({USER: PASSWORD}))
         self.env = self._environment(settings)
         self._make_database()
         if nobody:
@@ -100,7 +102,8 @@ class Airflow:
             "AIRFLOW__API__WORKERS": "1",
             "AIRFLOW__API_AUTH__JWT_SECRET": "a secret of this test, which is long enough for it",
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
-            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.home / "passwords.json"),
             "AIRFLOW__WEBSERVER__WEB_SERVER_PORT": str(self.port),
             "AIRFLOW__WEBSERVER__BASE_URL": self.url,
             "AIRFLOW__WEBSERVER__WORKERS": "1",
@@ -173,26 +176,28 @@ class Airflow:
             done = self.run("-c", _TRIGGER_2, dag_id, run_id)
             assert done.returncode == 0, done.stderr[-3000:]
             return
-        body = {"dag_run_id": run_id, "logical_date": None}
-        self.wait(lambda: self._post(f"/api/v2/dags/{dag_id}/dagRuns", body), "the API server")
+        self.wait(lambda: self._run_starts(dag_id, run_id), "the API server")
 
     def token(self) -> str:
-        """A bearer token of the API server."""
-        with urllib.request.urlopen(f"{self.url}/auth/token", timeout=30) as answer:  # noqa: S310 - http
-            return str(json.load(answer)["access_token"])
+        """A bearer token of the API server (Airflow 3), of its one user."""
+        answer = self._post("/auth/token", {"username": USER, "password": PASSWORD}, {})
+        return str(answer["access_token"])
 
-    def _post(self, path: str, body: dict[str, Any]) -> bool:
+    def _run_starts(self, dag_id: str, run_id: str) -> bool:
+        path, body = f"/api/v2/dags/{dag_id}/dagRuns", {"dag_run_id": run_id, "logical_date": None}
         try:
-            headers = {
-                "Authorization": f"Bearer {self.token()}", "Content-Type": "application/json",
-            }  # fmt: skip
-            request = urllib.request.Request(  # noqa: S310 - http
-                self.url + path, json.dumps(body).encode(), headers
-            )
-            with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - http
-                return bool(answer.status == 200)
+            self._post(path, body, {"Authorization": f"Bearer {self.token()}"})
         except OSError:
             return False
+        return True
+
+    def _post(self, path: str, body: dict[str, Any], headers: dict[str, str]) -> Any:
+        request = urllib.request.Request(  # noqa: S310 - http
+            self.url + path, json.dumps(body).encode(),
+            {"Content-Type": "application/json", **headers},
+        )  # fmt: skip
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - http
+            return json.load(answer)
 
     def query(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """Ask Airflow's database."""

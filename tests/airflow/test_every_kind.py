@@ -11,7 +11,7 @@ import pytest
 from tests.airflow.conftest import Everything
 from tests.airflow.dags.sizes import STORM
 
-pytestmark = [pytest.mark.engine, pytest.mark.airflow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.engine, pytest.mark.airflow, pytest.mark.timeout(900)]
 
 # Before Linux 6.15 nobody but its parent learns how a process ended.
 KERNEL_TELLS = tuple(map(int, re.findall(r"\d+", platform.release())[:2])) >= (6, 15)

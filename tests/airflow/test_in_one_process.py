@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from tests.airflow.engine import DAGS, Airflow
 from tracer_hooks.store import Store
 
-pytestmark = [pytest.mark.engine, pytest.mark.airflow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engine, pytest.mark.airflow, pytest.mark.timeout(900)]
 
 SMALL = str(DAGS / "small.py")
 Home = Callable[..., Airflow]
@@ -51,7 +52,8 @@ def test_tasks_that_are_decorated(home: Home) -> None:
 
 def test_every_task_by_the_listener(home: Home) -> None:
     airflow = home()
-    command = ("-m", "airflow", "dags", "test", "small")
+    before = datetime.now(timezone.utc)
+    command = ("-m", "airflow", "dags", "test", "small", "2026-01-01")
     run_small(airflow, *command, dags="sm*", ingest="False")
     found = rows(airflow)
     assert set(found) == {"above", "below", "skipped", "monitor_killed", "plain"}
@@ -61,6 +63,7 @@ def test_every_task_by_the_listener(home: Home) -> None:
         lambda: Store(airflow.store).runs()["status"].tolist() == ["succeeded"], "the run's end"
     )
     assert run["pipeline"] == "small"
+    assert run["started_at"] >= before, "when it ran, not the date that it was run for"
 
 
 def test_a_store_that_cannot_be_written(home: Home) -> None:

@@ -11,17 +11,20 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.airflow.conftest import RUN_ID, Everything
+from tests.airflow.engine import PASSWORD, USER
 from tests.report.browser import chromium, launched
 
 pytestmark = [
-    pytest.mark.engine, pytest.mark.airflow, pytest.mark.browser, pytest.mark.timeout(600),
+    pytest.mark.engine, pytest.mark.airflow, pytest.mark.browser, pytest.mark.timeout(900),
 ]  # fmt: skip
 PATIENCE_MS = 120_000
 _ADMIN = """
+import sys
 from airflow.www.app import cached_app
 manager = cached_app().appbuilder.sm
-manager.find_user("ada") or manager.add_user(
-    "ada", "Ada", "L", "ada@example.org", manager.find_role("Admin"), password="lovelace")
+name, password = sys.argv[1:]
+manager.find_user(name) or manager.add_user(
+    name, "Ada", "L", "ada@example.org", manager.find_role("Admin"), password=password)
 """
 
 
@@ -42,14 +45,16 @@ def page(browser: Browser, everything: Everything) -> Iterator[Page]:
     context.set_default_timeout(PATIENCE_MS)
     found = context.new_page()
     if airflow.major == 2:
-        done = airflow.run("-c", _ADMIN)
+        done = airflow.run("-c", _ADMIN, USER, PASSWORD)
         assert done.returncode == 0, done.stderr[-2000:]
         airflow.wait(lambda: answers(airflow.url + "/health"), "the web server")
         found.goto(airflow.url + "/login/")
-        found.fill("#username", "ada")
-        found.fill("#password", "lovelace")
+        found.fill("#username", USER)
+        found.fill("#password", PASSWORD)
         found.click("input[type=submit]")
         found.wait_for_url(lambda url: "login" not in url)
+    else:
+        context.add_cookies([{"name": "_token", "value": airflow.token(), "url": airflow.url}])
     yield found
     context.close()
 
@@ -110,10 +115,7 @@ def test_the_report_of_the_run(everything: Everything, page: Page) -> None:
 
 def test_a_run_without_a_record_says_so(everything: Everything, page: Page) -> None:
     airflow = everything.airflow
-    headers = {}
-    if airflow.major == 3:
-        headers = {"Authorization": f"Bearer {airflow.token()}"}
     address = f"{airflow.url}/tracer-hooks/run?dag_id=every_kind&run_id=none"
-    answer = page.request.get(address, headers=headers)
+    answer = page.request.get(address)
     assert answer.status == 404
     assert "Nothing is recorded of this yet" in answer.text()

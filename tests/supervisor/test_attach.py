@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -12,6 +13,8 @@ from typing import Any
 import pytest
 
 from tests.supervisor.harness import PYTHON, SUPERVISOR, check_invariants, read_spools
+from tracer_hooks.supervisor.attach import _patience_s
+from tracer_hooks.supervisor.procfs import Proc
 
 PRELUDE = f"""
 import json, os, subprocess, sys, time
@@ -130,3 +133,12 @@ def test_process_that_is_gone_already(tmp_path: Path) -> None:
     (lines,) = read_spools(tmp_path)
     assert lines[-1]["t"] == "sealed"
     assert Path(lines[0]["workdir"]).exists()
+
+
+def test_a_process_that_is_being_taken_down_is_waited_for() -> None:
+    """Its pipe closes before its end shows: a killed task must not pass for one that let go."""
+    with subprocess.Popen([PYTHON, "-c", "import os; os.kill(os.getpid(), 9)"]) as dead:
+        os.waitid(os.P_PID, dead.pid, os.WEXITED | os.WNOWAIT)
+        assert _patience_s(Proc().read(f"{dead.pid}/stat")) > 10
+    assert _patience_s(Proc().read(f"{os.getpid()}/stat")) < 1
+    assert _patience_s(None) < 1

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tracer_hooks.supervisor.procfs import Stat
 
 _NO_IO = (0, 0, 0, 0)
+_PF_EXITING = 0x4  # linux/sched.h
 _PIDFD_GET_INFO = 0xC040FF0B  # _IOWR(0xFF, 11, struct pidfd_info) of linux/pidfd.h, 64 bytes
 _PIDFD_INFO_EXIT = 1 << 3
 _PIDFD_INFO_SIZE = 64
@@ -267,7 +268,7 @@ def _died(record: Record, now: float, pidfd: int) -> "dict[str, object]":
     """The process has gone, or has closed its end of the pipe, without a word."""
     stat = record.proc.read("%d/stat" % record.pid)
     status = -1
-    if pidfd >= 0 and not select.select([pidfd], [], [], 0.2)[0]:
+    if pidfd >= 0 and not select.select([pidfd], [], [], _patience_s(stat))[0]:
         _final_look(record, now)  # it lives, but does not want to be watched any more
         return outcome(0, [])
     stat = record.proc.read("%d/stat" % record.pid) or stat
@@ -280,6 +281,13 @@ def _died(record: Record, now: float, pidfd: int) -> "dict[str, object]":
             status = int(field[49])  # its wait status, if we may know it
     record.last_look(now, 0)
     return outcome(status, [])
+
+
+def _patience_s(stat: "bytes | None") -> float:
+    """How long to wait for the end of a process whose pipe has closed, in s. One that the kernel
+    takes down loses its descriptors first, and on a busy host its end shows much later."""
+    exiting = stat and int(stat[stat.rindex(b")") + 2 :].split()[6]) & _PF_EXITING
+    return 30.0 if exiting else 0.2
 
 
 def exit_status(pidfd: int) -> "int | None":

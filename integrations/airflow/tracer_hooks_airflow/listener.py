@@ -6,6 +6,7 @@ hook raises, and none does more there than start a process.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -27,6 +28,7 @@ class Listener:
 
     def __init__(self, settings: Settings | None = None) -> None:
         self._settings = settings
+        self._began: dict[tuple[str, str], float] = {}
         if settings is not None:
             # Loads our plugins, for 50 ms in an environment like Airflow's. A worker is forked from
             # a process that has its listener: there this is done once, and no task pays for it.
@@ -39,6 +41,7 @@ class Listener:
 
         chosen = self._settings
         try:
+            self._began.setdefault((task_instance.dag_id, task_instance.run_id), time.time())
             if chosen is not None and chosen.observes(task_instance.dag_id):
                 observation.begin(task_instance, chosen, asked_of(task_instance))
             elif observation.current(task_instance) is None:
@@ -86,7 +89,9 @@ class Listener:
             if chosen is not None and chosen.observes(dag_run.dag_id):
                 from tracer_hooks_airflow.run_end import finish_apart
 
-                finish_apart(dag_run, status, chosen)
+                # One process that runs a whole DAG gives the run its logical date as its start.
+                began = self._began.pop((dag_run.dag_id, dag_run.run_id), None)
+                finish_apart(dag_run, status, chosen, began)
         except Exception as error:
             complain(f"the end of this run was not noted: {explain(error)}")
 

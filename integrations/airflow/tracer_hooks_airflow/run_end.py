@@ -21,9 +21,11 @@ _SHELL = "/bin/sh"
 _START = '"$@" &'
 
 
-def finish_apart(dag_run: Any, status: str, settings: Settings) -> None:
-    """Start the process. Raises OSError if it can't be started."""
-    facts = json.dumps([_facts(dag_run, status), str(settings.store), settings.ingest])
+def finish_apart(dag_run: Any, status: str, settings: Settings, began: float | None = None) -> None:
+    """Start the process. `began`: when the run did (UNIX time), if that is known better than by
+    Airflow. Raises OSError if it can't be started."""
+    known = {} if began is None else {"started_at": began}
+    facts = json.dumps([_facts(dag_run, status) | known, str(settings.store), settings.ingest])
     command = [sys.executable, "-I", __file__, json.dumps(sys.path), facts]
     pid = os.posix_spawn(
         _SHELL,
