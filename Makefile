@@ -87,16 +87,16 @@ $(AIRFLOWS): $(STAMPS)/installed
 test: test-new test-old-snakemake test-airflow
 
 test-new: $(STAMPS)/installed
-	@$(BIN)/python -m pytest -m "not airflow" $(PYTEST_ARGS)
+	@bash .ci/tests $(BIN)/python -m "not airflow" $(PYTEST_ARGS)
 
 test-airflow: $(AIRFLOWS)
-	@$(BIN)/python -m pytest -m airflow
+	@bash .ci/tests $(BIN)/python -m airflow
 
 test-old-snakemake: $(OLD_VENV)/stamps/installed
-	@$(OLD_VENV)/bin/python -m pytest -m snakemake $(PYTEST_ARGS)
+	@bash .ci/tests $(OLD_VENV)/bin/python -m snakemake $(PYTEST_ARGS)
 
 test-quick: $(STAMPS)/installed
-	@$(BIN)/python -m pytest -m "not engine" $(PYTEST_ARGS)
+	@bash .ci/tests $(BIN)/python -m "not engine" $(PYTEST_ARGS)
 
 lint: $(STAMPS)/installed
 	@$(BIN)/ruff check .
