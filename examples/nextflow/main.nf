@@ -29,7 +29,7 @@ process TILE_QC {
 process COUNT_KMERS {
     tag "${meta.id}"
     cpus 4
-    memory { 60.MB * task.attempt }
+    memory { 50.MB * task.attempt }
     errorStrategy { task.attempt == 1 ? 'retry' : 'finish' }
     maxRetries 1
     input:
