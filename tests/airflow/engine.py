@@ -95,6 +95,9 @@ class Airflow:
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database,
             # what a scheduler of 2.11 asks for before it works with SQLite and more than one task
             "_AIRFLOW__SKIP_DATABASE_EXECUTOR_COMPATIBILITY_CHECK": "1",
+            # else each worker of 2.11 schedules too, and without row locks, which SQLite has not,
+            # Airflow counts attempts that never were
+            "AIRFLOW__SCHEDULER__SCHEDULE_AFTER_TASK_EXECUTION": "False",
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(_free_port()),
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(_free_port()),
             "AIRFLOW__API__PORT": str(self.port),

@@ -10,6 +10,7 @@ import pytest
 
 from tests.airflow.conftest import Everything
 from tests.airflow.dags.sizes import STORM
+from tests.cli.command import tracer_hooks
 
 pytestmark = [pytest.mark.engine, pytest.mark.airflow, pytest.mark.timeout(900)]
 
@@ -163,3 +164,11 @@ def test_what_could_not_be_read_is_said(everything: Everything) -> None:
         assert row["io_read_chars"] is None
     # the process's own count, where nobody else may know
     assert row["disk_write_bytes"] is not None
+
+
+def test_tune_takes_a_dag_run(everything: Everything) -> None:
+    store = everything.airflow.store
+    done = tracer_hooks("tune", everything.run, "--for", "airflow", "--store", store)
+    assert done.returncode == 0, done.stderr
+    compile(done.stdout, "sizes.py", "exec")
+    assert '"mapped": {' in done.stdout, "it ran twenty times"
