@@ -22,13 +22,16 @@ if TYPE_CHECKING:
 
 hookimpl = pluggy.HookimplMarker("airflow")
 
+# When a task of a DAG run first ran in this process. Airflow 3 has one listener for tasks and one
+# for DAG runs.
+_began: dict[tuple[str, str], float] = {}
+
 
 class Listener:
     """Begins and ends observations. Without `settings` it ends only what a decorator began."""
 
     def __init__(self, settings: Settings | None = None) -> None:
         self._settings = settings
-        self._began: dict[tuple[str, str], float] = {}
         if settings is not None:
             # Loads our plugins, for 50 ms in an environment like Airflow's. A worker is forked from
             # a process that has its listener: there this is done once, and no task pays for it.
@@ -41,7 +44,7 @@ class Listener:
 
         chosen = self._settings
         try:
-            self._began.setdefault((task_instance.dag_id, task_instance.run_id), time.time())
+            _began.setdefault((task_instance.dag_id, task_instance.run_id), time.time())
             if chosen is not None and chosen.observes(task_instance.dag_id):
                 observation.begin(task_instance, chosen, asked_of(task_instance))
             elif observation.current(task_instance) is None:
@@ -90,7 +93,7 @@ class Listener:
                 from tracer_hooks_airflow.run_end import finish_apart
 
                 # One process that runs a whole DAG gives the run its logical date as its start.
-                began = self._began.pop((dag_run.dag_id, dag_run.run_id), None)
+                began = _began.pop((dag_run.dag_id, dag_run.run_id), None)
                 finish_apart(dag_run, status, chosen, began)
         except Exception as error:
             complain(f"the end of this run was not noted: {explain(error)}")
