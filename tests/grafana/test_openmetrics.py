@@ -70,7 +70,7 @@ def test_it_is_what_the_format_asks_for(any_run: Tables) -> None:  # noqa: F811
     buckets."""
     text = text_of(run_to_send(any_run)) if any_run else text_of()
     assert text.endswith("# EOF\n")
-    families = re.split(r"(?m)^(?=# HELP )", text.removesuffix("# EOF\n"))
+    families = re.split(r"(?m)^(?=# TYPE )", text.removesuffix("# EOF\n"))
     for family in filter(None, families):
         head = [line for line in family.split("\n") if line.startswith("#")]
         for moment in {line.rpartition(" ")[2] for line in _samples(family)}:
