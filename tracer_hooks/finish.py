@@ -76,6 +76,8 @@ def load() -> None:
     """Load ahead what `close_run` needs, and sum up an empty run, so that it is ready."""
     from tracer_hooks.analysis.glance import glance
     from tracer_hooks.plugins import tool_rules
+    from tracer_hooks.prices.recorded import record_instance  # noqa: F401 - for later
+    from tracer_hooks.reading import keep_instance  # noqa: F401 - for later
     from tracer_hooks.report.glance import glance_lines
     from tracer_hooks.store import TABLES, Store  # noqa: F401 - for later
 

@@ -120,7 +120,7 @@ def test_a_broken_plugin_costs_one_line(
     for _ in range(2):
         assert {"text", "json", "markdown"} <= set(plugins.renderers(manager))
         assert set(plugins.exporters(manager)) == {"perfetto", "speedscope", "openmetrics"}
-        assert set(plugins.senders(manager)) == {"postgres"}
+        assert set(plugins.senders(manager)) == {"otlp", "postgres"}
         assert plugins.tool_rules(manager).programs
         assert plugins.redaction_patterns(manager) == []
         assert set(plugins.price_sheets(manager)) == {"list", "generic", "libcloud"}
