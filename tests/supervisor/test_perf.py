@@ -154,7 +154,7 @@ def test_a_storm_that_switches_too_much_is_apportioned(tmp_path: Path) -> None:
         "    os.wait()\n"
     )
     observed = perf(tmp_path, ["sh", "-c", f'{PYTHON} -I -S -c "$0"; true', program])
-    reasons = [line["detail"] for line in observed.of_type("e") if line["kind"] == "degraded"]
+    reasons = [line["detail"] for line in observed.of_type("e") if line["kind"] == "stepped_down"]
     assert any("switches a second" in reason["why"] for reason in reasons)
     assert observed.sealed["process_count"] >= 21
     sources = {row.get("cpu_src") for row in observed.processes().values()}

@@ -56,6 +56,7 @@ class Stage:
         self.tree = Tree(proc, WaitReader(proc), 0.0)
         observer = SimpleNamespace(
             tree=self.tree, started=self.begun, proc=proc, degraded=lambda what, why: None,
+            stepped_down=lambda what, why: None,
             cpu_now_s=lambda: 0.0,
         )  # fmt: skip
         self.source = PerfSource(events, observer)  # type: ignore[arg-type]

@@ -150,7 +150,7 @@ def _sources(t: Relations) -> dict[str, dict[str, int]]:
 
 
 def _by_detail(t: Relations) -> ir.Table:
-    degraded = t["events"].filter(t["events"].kind == "degraded")
+    degraded = t["events"].filter(t["events"].kind.isin(["degraded", "stepped_down"]))
     # A rate or a size that differs from task to task would make a line for each.
     alike = degraded.detail.re_replace("[0-9]{4,}", "#")
     counted = degraded.group_by(alike=alike).agg(

@@ -15,7 +15,7 @@ Detail: TypeAlias = Mapping[str, Any]
 _MAX_RECEIVED = 3
 # What another version's, or a broken, detail raises.
 _UNREADABLE = (AttributeError, KeyError, OverflowError, TypeError, ValueError)
-ELSEWHERE = ("degraded", "limit", "delays", "failure", "network_unattributed")
+ELSEWHERE = ("degraded", "stepped_down", "limit", "delays", "failure", "network_unattributed")
 
 
 def detail_of(row: Mapping[str, Any]) -> Detail:

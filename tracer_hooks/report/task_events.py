@@ -52,8 +52,8 @@ def how_we_know(page: Page, a: Mapping[str, Any], happened: Happened) -> None:
     for kind, detail in happened:
         if kind == "network_unattributed" and (text := unattributed_network(detail)):
             page.paragraph(text, style="dim")
-    refused = [detail for kind, detail in happened if kind == "degraded"]
-    lines = dict.fromkeys(degraded_line(_text(d.get("what")), _text(d.get("why"))) for d in refused)
+    less = [detail for kind, detail in happened if kind in ("degraded", "stepped_down")]
+    lines = dict.fromkeys(degraded_line(_text(d.get("what")), _text(d.get("why"))) for d in less)
     for line in list(lines)[:MAX_EVENTS]:
         page.paragraph(line, style="dim")
     if a["status"] in ("running", "lost"):

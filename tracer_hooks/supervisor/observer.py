@@ -158,8 +158,15 @@ class Observer:
 
     def degraded(self, what: str, why: str) -> None:
         """Say in the record what could not be observed."""
+        self._say("degraded", what, why)
+
+    def stepped_down(self, what: str, why: str) -> None:
+        """Say in the record what is observed more cheaply from now on, on purpose."""
+        self._say("stepped_down", what, why)
+
+    def _say(self, kind: str, what: str, why: str) -> None:
         self.spool.add(
-            {"t": "e", "at": time.monotonic() + self.since, "kind": "degraded",
+            {"t": "e", "at": time.monotonic() + self.since, "kind": kind,
              "detail": {"what": what, "why": why}}
         )  # fmt: skip
 

@@ -70,7 +70,7 @@ class PerfSource(Source):
         self._tree.lifecycle = self
         self._seen = {}  # type: dict[int, _Seen]
         self._pending = []  # type: list[tuple[int, int, int, int, int, bytes]]
-        self._switches = Switches(events.switches, observer.degraded)
+        self._switches = Switches(events.switches, observer.stepped_down)
         self.unpaid = []  # type: list[Image]  # ended, and their CPU not known yet
         self._known = {}  # type: dict[tuple[object, str], tuple[object, list[str]] | None]
         self._leaving = set()  # type: set[int]  # who exits in the records at hand

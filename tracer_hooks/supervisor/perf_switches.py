@@ -18,12 +18,12 @@ _LEAST_WINDOW_S = 0.02
 class Switches:
     """Nanoseconds by process. A switch to a CPU and the next from it are on the same ring."""
 
-    def __init__(self, rings: "list[Ring]", degraded: "Callable[[str, str], None]") -> None:
+    def __init__(self, rings: "list[Ring]", stepped_down: "Callable[[str, str], None]") -> None:
         self.on = bool(rings)
         self.cpu_ns: dict[int, int] = {}  # of processes that have not ended
         self.waited_ns: dict[int, int] = {}  # the same: runnable but not running
         self._rings = rings
-        self._degraded = degraded
+        self._stepped_down = stepped_down
         self._on_cpu_since: dict[int, int] = {}  # thread -> ns
         self._ready_since: dict[int, int] = {}  # thread that was preempted -> ns
         self._first_run: dict[int, int] = {}  # process -> ns, until its fork is read
@@ -93,4 +93,4 @@ class Switches:
         self._ready_since.clear()
         self._first_run.clear()
         why = "%d switches a second: recording each would slow the task" % rate
-        self._degraded("CPU of short processes is apportioned", why)
+        self._stepped_down("CPU of short processes is apportioned", why)
