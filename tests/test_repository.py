@@ -137,7 +137,7 @@ def commands_in_documents() -> list[str]:
     for path in DOCUMENTS:
         if path.name == "plugins.md":  # its examples are commands that a plugin would add
             continue
-        for code in re.findall(r"```.*?```|`[^`\n]+`|^    .+$", path.read_text(), re.S | re.M):
+        for code in re.findall(r"```.*?```|`[^`\n]+`|^    [^\n]+$", path.read_text(), re.S | re.M):
             found.update(re.findall(r"(?:^|[\s`$])tracer-hooks ([a-z]+)\b", code))
     return sorted(found)
 

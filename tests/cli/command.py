@@ -20,6 +20,12 @@ CHANGING = (
 SCRIPT = str(Path(sys.executable).with_name("tracer-hooks"))
 
 
+def children() -> set[str]:
+    """The pids of this process's children; of other tests too, which run in the same process."""
+    threads = Path("/proc/self/task").iterdir()
+    return {pid for thread in threads for pid in (thread / "children").read_text().split()}
+
+
 def environment(**changes: str) -> dict[str, str]:
     """This environment without what would change the outcome, and with `changes`."""
     return {k: v for k, v in os.environ.items() if k not in CHANGING} | changes
