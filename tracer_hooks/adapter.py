@@ -83,12 +83,14 @@ def supervised(
     interval_s: float | None = None,
     outputs: Sequence[str] = (),
     redact: Sequence[str] = (),
+    argv_recorded: bool = True,
     verbose: bool = False,
 ) -> list[str]:
     """The argv that runs `command` under the supervisor, with the same behaviour and exit status.
 
     `outputs` are paths whose sizes are summed as `output_bytes` when the command has ended.
     `redact` are further patterns to mask in command lines: `plugins.redaction_patterns()`.
+    Without `argv_recorded` no command line is kept at all.
     """
     argv = [sys.executable, "-I", "-S", str(SUPERVISOR), "run"]
     argv += ["--store", str(store_path(store)), "--run", card.run_id, "--task", card.task_id]
@@ -101,6 +103,8 @@ def supervised(
         argv += ["--output", path]
     for pattern in redact:
         argv += ["--redact", pattern]
+    if not argv_recorded:
+        argv.append("--no-argv")
     if verbose:
         argv.append("--verbose")
     return [*argv, "--", *command]
@@ -109,7 +113,8 @@ def supervised(
 class RunRecord:
     """What the engine says of a run as a whole: one small file beside the tasks' spools.
 
-    It starts now, or at `started_at` (UNIX time) where it is told of afterwards.
+    It starts now, or at `started_at` (UNIX time) where it is told of afterwards. `redact` are
+    further patterns to mask in `command`, as for `supervised`.
 
     No method raises: a record that can't be written is a pity, a workflow that fails for it a
     defect. `problem` then holds one line that says why.
@@ -127,6 +132,7 @@ class RunRecord:
         command: Sequence[str] = (),
         tags: Mapping[str, str] | None = None,
         started_at: float | None = None,
+        redact: Sequence[str] = (),
     ) -> None:
         self.run_id = identifiers.canonical_run_id(run_id)
         self.problem: str | None = None
@@ -147,7 +153,7 @@ class RunRecord:
             host=host,
             user=_user(),
             workdir=workdir or str(Path.cwd()),
-            command=" ".join(redact_argv(command)) or None,
+            command=" ".join(redact_argv(command, redact)) or None,
             tags=dict(tags or {}),
             observer=observer_identity(),
         )

@@ -105,3 +105,12 @@ def test_runs_come_by_age(tmp_path: Path) -> None:
         lines = spools.attempt("t", run_id, started_at=spools.START + start)
         spools.write(tmp_path, json.loads(json.dumps(lines)))
     assert Store(tmp_path).runs().run_id.tolist() == ["c", "b", "a"]
+
+
+def test_the_command_of_a_run_is_masked_with_the_users_patterns_too(tmp_path: Path) -> None:
+    command = ["snakemake", "--config", "who=patient-7"]
+    RunRecord("r1", store=tmp_path, command=command, redact=[r"patient-\d+"])
+    (path,) = tmp_path.glob("spool/*/*")
+    text = path.read_text()
+    assert "patient-7" not in text
+    assert "who=***" in text
