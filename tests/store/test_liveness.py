@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tracer_hooks.adapter import RunRecord
 from tracer_hooks.store import Store
 from tracer_hooks.store.liveness import observer_life
 from tracer_hooks.supervisor.observer_identity import observer_identity
@@ -120,3 +122,32 @@ def test_a_hidden_process_is_not_taken_for_dead(tmp_path: Path) -> None:
 def test_a_record_that_was_sealed_after_its_writer_was_judged(tmp_path: Path) -> None:
     spools.write(tmp_path, spools.attempt(observer=spools.gone_observer()))
     assert statuses(tmp_path) == ["succeeded"]
+
+
+def paused(store: Path) -> Path:
+    return spools.write(store, [spools.card_line("waits"), {"t": "paused"}])
+
+
+def test_what_waits_in_a_run_that_goes_on_is_left(tmp_path: Path) -> None:
+    """Neither a note about the run that is complete, nor a record of before it was resumed, says
+    that it is over."""
+    path = paused(tmp_path)
+    note = path.with_name("@run.note.jsonl")
+    note.write_text('{"t":"e","at":1,"kind":"instance","detail":{}}\n{"t":"run_end"}\n')
+    assert Store(tmp_path).ingest().attempts == 0
+    RunRecord("r1", store=tmp_path).end("failed")
+    resumed = RunRecord("r1", store=tmp_path)
+    assert Store(tmp_path).ingest().attempts == 0
+    assert path.exists()
+    assert statuses(tmp_path) == ["running"]
+    resumed.end("failed")
+    assert Store(tmp_path).ingest().attempts == 1
+    assert statuses(tmp_path) == ["lost"]
+
+
+def test_a_run_whose_first_engine_died_is_over_when_the_next_one_says_so(tmp_path: Path) -> None:
+    path = paused(tmp_path)
+    died = {"t": "run", "v": 1, "run_id": "r1", "observer": spools.gone_observer()}
+    path.with_name("@run.died.jsonl").write_text(json.dumps(died) + "\n")
+    RunRecord("r1", store=tmp_path).end("succeeded")
+    assert Store(tmp_path).ingest().attempts == 1

@@ -11,6 +11,7 @@ import pytest
 
 from tracer_hooks.adapter import RunRecord
 from tracer_hooks.store import Store
+from tracer_hooks.store.layout import Layout
 
 from . import spools
 
@@ -114,3 +115,20 @@ def test_the_command_of_a_run_is_masked_with_the_users_patterns_too(tmp_path: Pa
     text = path.read_text()
     assert "patient-7" not in text
     assert "who=***" in text
+
+
+def test_a_reader_of_all_runs_looks_for_their_folders_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(12):
+        spools.write(tmp_path, spools.attempt("t", f"r{number}"))
+    scans = []
+    whole = Layout.spool_folders
+
+    def counted(layout: Layout, *arguments: Any) -> dict[str, list[Path]]:
+        scans.append(arguments)
+        return whole(layout, *arguments)
+
+    monkeypatch.setattr(Layout, "spool_folders", counted)
+    assert len(Store(tmp_path).runs()) == 12
+    assert len(scans) <= 3  # for their ids, their records and their tasks

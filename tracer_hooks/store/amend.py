@@ -31,7 +31,10 @@ def amend_cards(store: Path, run_id: str, known: Known) -> int:
 
 
 def _amend(file: SpoolFile, known: Mapping[tuple[str, int], dict[str, Any]]) -> bool:
-    data = read_bytes(file)
+    try:
+        data = read_bytes(file)
+    except OSError:  # another user's
+        return False
     if data is None or not looks_sealed(data):
         return False
     first, newline, rest = data.partition(b"\n")

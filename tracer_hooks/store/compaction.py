@@ -26,8 +26,7 @@ from tracer_hooks.store.schema import TABLES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tracer_hooks.store.layout import Place
-    from tracer_hooks.store.pending import Warn
+    from tracer_hooks.store.layout import Place, Warn
 
 # Parts smaller than the first are merged into parts of up to the second.
 SMALL_BYTES = 16 << 20

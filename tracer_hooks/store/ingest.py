@@ -22,6 +22,7 @@ from tracer_hooks.store.layout import (
     SpoolFile,
     part_paths,
     spool_files,
+    unread,
 )
 from tracer_hooks.store.liveness import attempt_state, run_state
 from tracer_hooks.store.parts import (
@@ -32,7 +33,6 @@ from tracer_hooks.store.parts import (
     write_part,
 )
 from tracer_hooks.store.pending import (
-    Warn,
     garbage_warning,
     never_started,
     newer_warning,
@@ -44,6 +44,7 @@ from tracer_hooks.store.spool import Spool, read_spool
 from tracer_hooks.supervisor import identifiers
 
 if TYPE_CHECKING:
+    from tracer_hooks.store.layout import Warn
     from tracer_hooks.tools import ToolRules
 
 Progress = Callable[[int, int], None]
@@ -91,8 +92,8 @@ class Ingest:
         where it is, and readers see it there.
         """
         work = {
-            run: [file for folder in folders for file in spool_files(folder)]
-            for run, folders in self._layout.spool_folders().items()
+            run: [file for folder in folders for file in spool_files(folder, self._warn)]
+            for run, folders in self._layout.spool_folders(self._warn).items()
             if run_id is None or run == run_id
         }
         self._total = sum(len(files) for files in work.values())
@@ -115,9 +116,10 @@ class Ingest:
         published = self._published(run_id)
         attempts = [file for file in files if file.kind == "attempt"]
         records = [file for file in files if file.kind == "run"]
-        over = any(record.ended for record in map(read_spool, records) if record is not None)
+        last_activity = max(file.mtime for file in files)
+        over = _is_over(records, last_activity)
         unfinished = self._attempts(run_id, attempts, published, over)
-        active = self._records(run_id, records, published, max(f.mtime for f in files))
+        active = self._records(run_id, records, published, last_activity)
         if not unfinished and not active:
             self._hosts(run_id, [file for file in files if file.kind == "host"], published)
         for table in TABLES:
@@ -169,7 +171,10 @@ class Ingest:
         for file in files:
             self._step()
             record = read_spool(file)
-            if record is None or not self._acceptable(record):
+            if record is None:
+                continue
+            if not self._acceptable(record):
+                active = active or record.unread is not None
                 continue
             state = run_state(record, last_activity)
             if state in ("running", "lost"):
@@ -230,6 +235,10 @@ class Ingest:
         return published
 
     def _acceptable(self, spool: Spool) -> bool:
+        if spool.unread:
+            self._warn(unread(spool.file.path, spool.unread))
+            self.result.left += 1
+            return False
         if spool.newer:
             self._warn(newer_warning(spool))
             self.result.left += 1
@@ -264,6 +273,16 @@ class Ingest:
         self._done += 1
         if self._progress and self._done % _PROGRESS_EVERY == 0:
             self._progress(self._done, self._total)
+
+
+def _is_over(files: list[SpoolFile], last_activity: float) -> bool:
+    """Whether a run's records say that it has ended. One that was resumed has several: it is over
+    when one was closed, and nobody is still at another."""
+    records = [record for record in map(read_spool, files) if record is not None]
+    if any(record.unread for record in records):
+        return False
+    states = {run_state(record, last_activity) for record in records if record.of_run}
+    return "sealed" in states and states.isdisjoint(("running", "lost"))
 
 
 def _batches(files: list[SpoolFile]) -> Iterator[list[SpoolFile]]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -40,6 +41,7 @@ _MAX_PARTITION = 240  # with `run_id=` it stays below NAME_MAX (255)
 _STEM = re.compile(r"[A-Za-z0-9_\-.+,%~@]+")
 
 Kind = Literal["attempt", "run", "host"]
+Warn = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -62,10 +64,10 @@ class Layout:
         url = url if url and is_url(url) and not url.startswith("file:") else url_of(root)
         self.tables = _objects(url) if url else root
 
-    def spool_folders(self) -> dict[str, list[Path]]:
+    def spool_folders(self, warn: Warn | None = None) -> dict[str, list[Path]]:
         """The spool folders of every run that has one, by run id."""
         folders: dict[str, list[Path]] = {}
-        for path in _folders(self.spools):
+        for path in _folders(self.spools, warn):
             folders.setdefault(stored_run_id(path.name), []).append(path)
         return folders
 
@@ -73,11 +75,11 @@ class Layout:
         """The folder of one run's parts of one table."""
         return self.tables / table / (_PARTITION + escape(run_id, _MAX_PARTITION))
 
-    def partitions(self, table: str) -> dict[str, Place]:
+    def partitions(self, table: str, warn: Warn | None = None) -> dict[str, Place]:
         """The folders of a table's parts, by run id."""
         return {
             unescape(path.name[len(_PARTITION) :]): path
-            for path in _subfolders(self.tables / table)
+            for path in _subfolders(self.tables / table, warn)
             if path.name.startswith(_PARTITION)
         }
 
@@ -102,8 +104,13 @@ def stored_run_id(folder: str) -> str:
     return f"{head}~{digest}"
 
 
-def spool_files(folder: Path) -> list[SpoolFile]:
-    """The spools in a run's folder, by name; none if the folder is gone."""
+def unread(path: object, error: OSError) -> str:
+    """One line about a file or folder that we may not read, or can't."""
+    return f"{path} cannot be read and is left as it is: {error.strerror or error}"
+
+
+def spool_files(folder: Path, warn: Warn | None = None) -> list[SpoolFile]:
+    """The spools in a run's folder, by name; none if the folder is gone, or cannot be read."""
     found = []
     try:
         with os.scandir(folder) as entries:
@@ -115,11 +122,16 @@ def spool_files(folder: Path) -> list[SpoolFile]:
                     stat = entry.stat()
                 except FileNotFoundError:  # ingested meanwhile
                     continue
+                except OSError as error:
+                    _tell(warn, folder / entry.name, error)
+                    continue
                 found.append(
                     SpoolFile(folder / entry.name, stem, _kind(stem), stat.st_size, stat.st_mtime)
                 )
     except (FileNotFoundError, NotADirectoryError):
         return []
+    except OSError as error:
+        _tell(warn, folder, error)
     return sorted(found, key=lambda file: file.stem)
 
 
@@ -153,18 +165,30 @@ def _objects(url: str) -> ObjectPath:
     return ObjectPath.of(url)
 
 
-def _subfolders(root: Place) -> Sequence[Place]:
-    return _folders(root) if isinstance(root, Path) else root.folders()
+def _subfolders(root: Place, warn: Warn | None) -> Sequence[Place]:
+    return _folders(root, warn) if isinstance(root, Path) else root.folders()
 
 
-def _folders(root: Path) -> list[Path]:
+def _folders(root: Path, warn: Warn | None) -> list[Path]:
+    found = []
     try:
         with os.scandir(root) as entries:
-            return sorted(
-                root / e.name for e in entries if e.is_dir() and not e.name.startswith(".")
-            )
+            for entry in entries:
+                try:
+                    if entry.is_dir() and not entry.name.startswith("."):
+                        found.append(root / entry.name)
+                except OSError as error:  # noqa: PERF203 (one must not keep the others)
+                    _tell(warn, root / entry.name, error)
     except (FileNotFoundError, NotADirectoryError):
         return []
+    except OSError as error:
+        _tell(warn, root, error)
+    return sorted(found)
+
+
+def _tell(warn: Warn | None, path: Path, error: OSError) -> None:
+    if warn is not None:
+        warn(unread(path, error))
 
 
 def _kind(stem: str) -> Kind:

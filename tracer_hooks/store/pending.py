@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from tracer_hooks.store.layout import Layout, SpoolFile, spool_files
+from tracer_hooks.store.layout import SpoolFile, spool_files, unread
 from tracer_hooks.store.liveness import State, attempt_state, pid_is_gone, run_state
 from tracer_hooks.store.rows import Rows
 from tracer_hooks.store.schema import TABLES
@@ -24,9 +23,12 @@ from tracer_hooks.store.spool import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from tracer_hooks.store.layout import Warn
     from tracer_hooks.tools import ToolRules
 
-Warn = Callable[[str], None]
 _GRACE_S = 60.0
 _TRIES = 10
 
@@ -36,8 +38,18 @@ def read_attempt(
 ) -> tuple[Spool, State] | None:
     """An attempt's spool and its state; None if it is gone. `run_over`: its run has ended.
 
-    With `only_final` a spool that may still be written is read no further than its ends.
+    With `only_final` a spool that may still be written is read no further than its ends. One that
+    can't be read counts as running: nobody may take it for gone.
     """
+    try:
+        return _read_attempt(file, only_final=only_final, run_over=run_over)
+    except OSError as error:
+        return Spool(file, [], 0, error), "running"
+
+
+def _read_attempt(
+    file: SpoolFile, *, only_final: bool, run_over: bool
+) -> tuple[Spool, State] | None:
     data = read_bytes(file)
     if data is None:
         return None
@@ -89,22 +101,20 @@ class _Known:
 class PendingReader:
     """Reads what waits in the spool folders; what is sealed is parsed once and remembered."""
 
-    def __init__(self, layout: Layout, rules: Callable[[], ToolRules], warn: Warn) -> None:
-        self._layout = layout
+    def __init__(self, rules: Callable[[], ToolRules], warn: Warn) -> None:
         self._rules = rules
         self._warn = warn
         self._known: dict[str, _Known] = {}
         self._moved = False
 
-    def tables(self, run_id: str) -> dict[str, pa.Table]:
-        """The rows of a run that are not ingested, by table; no table where there are none."""
+    def tables(self, run_id: str, folders: Iterable[Path]) -> dict[str, pa.Table]:
+        """The rows of a run that are not ingested, by table; no table where there are none.
+
+        `folders` are its own of `Layout.spool_folders`, which a reader of many runs asks once.
+        """
         for _ in range(_TRIES):
             self._moved = False
-            files = [
-                file
-                for folder in self._layout.spool_folders().get(run_id, [])
-                for file in spool_files(folder)
-            ]
+            files = [file for folder in folders for file in spool_files(folder, self._warn)]
             tables = self._read(run_id, files)
             if not self._moved:
                 break
@@ -155,6 +165,9 @@ class PendingReader:
         return state == "sealed"
 
     def _readable(self, spool: Spool) -> bool:
+        if spool.unread:
+            self._warn(unread(spool.file.path, spool.unread))
+            return False
         if spool.newer:
             self._warn(newer_warning(spool))
             return False

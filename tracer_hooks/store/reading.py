@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from tracer_hooks.errors import TracerError
 from tracer_hooks.store.compaction import conform
-from tracer_hooks.store.layout import Layout, part_paths
+from tracer_hooks.store.layout import Layout, part_paths, unread
 from tracer_hooks.store.parts import (
     Part,
     UnreadablePartError,
@@ -22,9 +22,10 @@ from tracer_hooks.store.schema import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
-    from tracer_hooks.store.layout import Place
-    from tracer_hooks.store.pending import PendingReader, Warn
+    from tracer_hooks.store.layout import Place, Warn
+    from tracer_hooks.store.pending import PendingReader
 
 _ATTEMPTS = 100
 
@@ -47,17 +48,20 @@ class TableReader:
         result = pa.schema([pa.field("run_id", pa.string()), *(schema.field(c) for c in wanted)])
         read = wanted or ["spool"]  # without a column there would be no rows
         pieces = [result.empty_table()]
+        waiting = self._layout.spool_folders(self._warn)
         for run_id in run_ids:
-            for piece in self._read_run(name, run_id, read):
+            for piece in self._read_run(name, run_id, read, waiting.get(run_id, [])):
                 if piece.num_rows:
                     ids = pa.repeat(pa.scalar(run_id, pa.string()), piece.num_rows)
                     pieces.append(piece.add_column(0, result.field(0), ids).select(result.names))
         return pa.concat_tables(pieces)
 
-    def _read_run(self, name: str, run_id: str, wanted: list[str]) -> list[pa.Table]:
+    def _read_run(
+        self, name: str, run_id: str, wanted: list[str], folders: list[Path]
+    ) -> list[pa.Table]:
         # First what is pending, then the parts: a spool that is ingested in between is in both,
         # the other way round it would be in neither.
-        pending = self._pending.tables(run_id).get(name)
+        pending = self._pending.tables(run_id, folders).get(name)
         folder = self._layout.partition(name, run_id)
         extra = ["host", "at"] if name == "hosts" else []
         needed = [*wanted, *(c for c in extra if c not in wanted)]
@@ -91,6 +95,9 @@ class TableReader:
             except UnreadablePartError as error:
                 damaged.add(error.path)
                 self._warn(str(error))
+            except OSError as error:
+                self._warn(unread(folder, error))
+                return [], set()
             finally:
                 for part in parts:
                     part.close()

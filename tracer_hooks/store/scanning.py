@@ -21,8 +21,8 @@ from tracer_hooks.store.schema import TABLES
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tracer_hooks.store.layout import Layout, Place
-    from tracer_hooks.store.pending import PendingReader, Warn
+    from tracer_hooks.store.layout import Layout, Place, Warn
+    from tracer_hooks.store.pending import PendingReader
     from tracer_hooks.store.reading import TableReader
 
 
@@ -54,8 +54,9 @@ class TableScanner:
         """Where the rows of these runs are."""
         files: list[tuple[Place, str]] = []
         loaded: list[str] = []
+        waiting = self._layout.spool_folders(self._warn)
         for run_id in run_ids:
-            paths = self._files(name, run_id)
+            paths = self._files(name, run_id, waiting.get(run_id, []))
             if paths is None:
                 loaded.append(run_id)
             else:
@@ -82,19 +83,19 @@ class TableScanner:
             pieces.append(ds.InMemoryDataset(located.rows))
         return pieces[0] if len(pieces) == 1 else ds.UnionDataset(schema, pieces)
 
-    def _files(self, name: str, run_id: str) -> list[Place] | None:
+    def _files(self, name: str, run_id: str, folders: list[Path]) -> list[Place] | None:
         """The run's parts, if all their rows as they are make up the table; else None."""
         # First what is pending, as in TableReader.
-        if name in self._pending.tables(run_id):
-            return None
-        paths = part_paths(self._layout.partition(name, run_id))
-        if len(paths) > 1 and name == "hosts":
+        if name in self._pending.tables(run_id, folders):
             return None
         parts: list[Part] = []
         try:
+            paths = part_paths(self._layout.partition(name, run_id))
+            if len(paths) > 1 and name == "hosts":
+                return None
             parts.extend(open_part(path, with_spools=len(paths) > 1) for path in paths)
             return None if overlapping(parts) else paths
-        except (FileNotFoundError, UnreadablePartError):
+        except (OSError, UnreadablePartError):
             return None  # TableReader copes, and warns
         finally:
             for part in parts:

@@ -18,11 +18,13 @@ _RESUMED = b'\n{"t":"resumed",'
 
 @dataclass(frozen=True)
 class Spool:
-    """What can be read of a spool: its whole lines, and how many lines could not be read."""
+    """What can be read of a spool: its whole lines, and how many lines could not be read.
+    `unread` says why where the file is there and we can't read it."""
 
     file: SpoolFile
     lines: list[Line]
     garbage_lines: int
+    unread: OSError | None = None
 
     @property
     def sealed(self) -> bool:
@@ -38,6 +40,11 @@ class Spool:
     def ended(self) -> bool:
         """The run's record was closed by its adapter."""
         return any(line["t"] == "run_end" for line in self.lines)
+
+    @property
+    def of_run(self) -> bool:
+        """An adapter's record of the run as a whole, not only of something that happened to it."""
+        return any(line["t"] == "run" for line in self.lines)
 
     @property
     def observer(self) -> dict[str, Any]:
@@ -67,12 +74,15 @@ class Spool:
 
 def read_spool(file: SpoolFile) -> Spool | None:
     """Read a spool; None if it is gone, because somebody ingested it."""
-    data = read_bytes(file)
+    try:
+        data = read_bytes(file)
+    except OSError as error:
+        return Spool(file, [], 0, error)
     return None if data is None else parse_spool(file, data)
 
 
 def read_bytes(file: SpoolFile) -> bytes | None:
-    """A spool as it is now; None if it is gone."""
+    """A spool as it is now; None if it is gone. OSError if it is there and can't be read."""
     try:
         with open(file.path, "rb", buffering=0) as source:  # noqa: PTH123 (twice as fast, × 20,000)
             return source.readall()

@@ -90,7 +90,7 @@ class Store:
         self._layout = Layout(self.path, str(chosen) if chosen else None)
         self.place = str(self._layout.tables)
         self._tool_rules = tool_rules
-        self._pending = PendingReader(self._layout, self._rules, self._warn)
+        self._pending = PendingReader(self._rules, self._warn)
         self._reader = TableReader(self._layout, self._pending, self._warn)
 
     def runs(self) -> pd.DataFrame:
@@ -167,10 +167,11 @@ class Store:
         """The ids of all runs, by name; empty if there is no store."""
         waiting = {
             run_id
-            for run_id, folders in self._layout.spool_folders().items()
-            if any(spool_files(folder) for folder in folders)
+            for run_id, folders in self._layout.spool_folders(self._warn).items()
+            if any(spool_files(folder, self._warn) for folder in folders)
         }
-        return sorted(waiting.union(*(self._layout.partitions(name) for name in TABLES)))
+        stored = (self._layout.partitions(name, self._warn) for name in TABLES)
+        return sorted(waiting.union(*stored))
 
     def resolve(self, run: str) -> str:
         """The run id that `run` stands for: `latest`, a whole id, or the beginning of just one.
@@ -210,7 +211,7 @@ class Store:
         folders = [
             (name, folder)
             for name in TABLES
-            for run, folder in self._layout.partitions(name).items()
+            for run, folder in self._layout.partitions(name, self._warn).items()
             if chosen in (None, run)
         ]
         removed = 0
