@@ -41,12 +41,18 @@ def test_cluster_generic(snakemake: Any) -> None:
         *("--executor", "tracer", "--tracer-inner", "cluster-generic", "--tracer-no-summary"),
         *("--cluster-generic-submit-cmd", "./submit.sh", "--jobs", "4"),
         *("--seconds-between-status-checks", "1"),
+        env={"TRACER_HOOKS_REDACT": "cluster-generic-submit-c.d\nmapped/[AB]"},
     )
     assert done.returncode == 0, done.stdout
     assert "tracer-hooks:" not in done.stdout
     local = ("collect", 1)  # a local rule, beside the cluster
     assert set(workdir.attempts()) == {*TASKS, local, ("retried", 1), ("retried", 2)}
     _check_remote(workdir)
+    # what the user's patterns name is masked in the run's record, and inside remote jobs
+    argv = " ".join(workdir.attempts()["map:sample=A", 1].head["argv"])
+    assert "***.txt" in argv
+    assert "mapped/A" not in argv
+    assert "--***" in workdir.run_record()[0]["command"]
     assert workdir.files()["collected.txt"] == "A\nB\nonetwofirst\nsecond\ndone\n"
     assert workdir.run_record()[0]["tags"]["executor"] == "cluster-generic"
     assert workdir.run_record()[-1]["status"] == "succeeded"

@@ -15,7 +15,14 @@ if TYPE_CHECKING:
 
 pytest.importorskip("snakemake.executors.local")
 
-from snakemake_executor_plugin_tracer import cards, compatibility, handover, sizes
+from snakemake_executor_plugin_tracer import (
+    cards,
+    compatibility,
+    handover,
+    run_tracing,
+    sizes,
+    tracing,
+)
 
 pytestmark = pytest.mark.snakemake
 VALUES = st.text(min_size=1, max_size=8)
@@ -76,6 +83,32 @@ def test_a_handover_of_a_huge_group_goes_without_job_ids() -> None:
     text = handover.Handover(run_id="r", store="/s", jobids=jobids).encode()
     assert len(text) < handover.MAX_LENGTH
     assert handover.Handover.decode(text).jobids == {}
+
+
+def test_what_is_to_be_masked_reaches_the_commands_of_a_remote_job(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from snakemake_executor_plugin_tracer.attempt import JobAttempt
+    from snakemake_executor_plugin_tracer.settings import ExecutorSettings
+    from tracer_hooks.adapter import TaskCard
+
+    monkeypatch.setenv("TRACER_HOOKS_REDACT", r"patient-\d+")
+    workflow = SimpleNamespace(main_snakefile="/w/Snakefile")
+    job = SimpleNamespace(is_group=lambda: False, jobid=3, output=[])
+    monkeypatch.setattr(cards, "task_id", lambda _: "map")
+    monkeypatch.setattr(cards, "outputs", lambda _: [])
+    monkeypatch.setattr(cards, "task_card", lambda _, **__: TaskCard("r", "map"))
+    for no_argv in (False, True):
+        here = run_tracing.RunTracing(workflow, ExecutorSettings(no_argv=no_argv, no_summary=True))
+        sent = handover.Handover.decode(here.handover(job).encode())
+        monkeypatch.delenv("TRACER_HOOKS_REDACT", raising=False)
+        there = tracing.RemoteTracing(sent)
+        for each in (here, there):
+            argv = JobAttempt(each, job).supervise(["true"])
+            assert argv is not None
+            assert argv[argv.index("--redact") + 1] == r"patient-\d+"
+            assert ("--no-argv" in argv) is no_argv
+        monkeypatch.setenv("TRACER_HOOKS_REDACT", r"patient-\d+")
 
 
 @pytest.mark.parametrize("text", ["", "%%%", "abcd", "eJwDAAAAAAE"])

@@ -45,6 +45,8 @@ class JobAttempt:
                 capture=self.tracing.capture,
                 interval_s=self.tracing.interval_s,
                 outputs=cards.outputs(self.job),
+                redact=self.tracing.redact,
+                argv_recorded=self.tracing.argv_recorded,
             )
         except Exception as error:
             complain("card", f"a job runs without being observed ({explain(error)})")

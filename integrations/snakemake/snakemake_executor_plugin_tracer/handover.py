@@ -29,6 +29,8 @@ class Handover:
     pipeline: str | None = None
     capture: str | None = None
     interval_s: float | None = None
+    redact: list[str] = field(default_factory=list)  # patterns to mask in command lines
+    argv_recorded: bool = True
     submitted_at: float | None = None
     jobids: dict[str, int] = field(default_factory=dict)  # by task id: they restart in a child
 

@@ -13,6 +13,7 @@ from snakemake_executor_plugin_tracer.handover import Handover
 from snakemake_executor_plugin_tracer.summary import Summary
 from snakemake_executor_plugin_tracer.tracing import Tracing
 from tracer_hooks.adapter import RunRecord, store_path
+from tracer_hooks.cards import secrets
 from tracer_hooks.supervisor.identifiers import new_run_id
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class RunTracing(Tracing):
             pipeline=settings.pipeline or cards.pipeline_name(workflow.main_snakefile),
             capture=settings.capture,
             interval_s=settings.interval,
+            redact=secrets(),
+            argv_recorded=not settings.no_argv,
         )
         self._workflow = workflow
         self._summary = None if settings.no_summary else Summary(self.run_id, self.store)
@@ -65,7 +68,8 @@ class RunTracing(Tracing):
             engine="snakemake",
             engine_version=str(__version__),
             workdir=os.getcwd(),  # noqa: PTH109 - a text is what is wanted
-            command=sys.argv,
+            command=sys.argv if self.argv_recorded else (),
+            redact=self.redact,
             tags={"executor": self._inner or "local"},
         )
         if self._record.problem:
@@ -87,6 +91,8 @@ class RunTracing(Tracing):
             pipeline=self.pipeline,
             capture=self.capture,
             interval_s=self.interval_s,
+            redact=self.redact,
+            argv_recorded=self.argv_recorded,
             submitted_at=self.submitted_at(members[0]),
             jobids={cards.task_id(member): int(member.jobid) for member in members},
         )

@@ -51,6 +51,14 @@ class ExecutorSettings(ExecutorSettingsBase):  # type: ignore[misc]  # Snakemake
         "Name of this run, not used before in this store. Default: the time and a random part.",
         metavar="ID",
     )
+    no_argv: bool = field(
+        default=False,
+        metadata={
+            "help": "Keep the command lines of jobs and of Snakemake out of the record.",
+            "env_var": False,
+            "required": False,
+        },
+    )
     no_summary: bool = field(
         default=False,
         metadata={

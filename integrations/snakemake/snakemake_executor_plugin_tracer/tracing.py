@@ -15,7 +15,7 @@ from snakemake_executor_plugin_tracer.complaints import complain, explain
 from tracer_hooks.adapter import TaskCard, supervised
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 _TRIAL_TIMEOUT_S = 20
 
@@ -31,12 +31,16 @@ class Tracing:
         pipeline: str | None,
         capture: str | None = None,
         interval_s: float | None = None,
+        redact: Sequence[str] = (),
+        argv_recorded: bool = True,
     ) -> None:
         self.run_id = run_id
         self.store = store
         self.pipeline = pipeline
         self.capture = capture
         self.interval_s = interval_s
+        self.redact = list(redact)  # patterns to mask in command lines
+        self.argv_recorded = argv_recorded
         self._submitted: dict[str, float] = {}
         self._works: bool | None = None
         self._lock = threading.Lock()
@@ -139,6 +143,8 @@ class RemoteTracing(Tracing):
             pipeline=received.pipeline,
             capture=received.capture,
             interval_s=received.interval_s,
+            redact=received.redact,
+            argv_recorded=received.argv_recorded,
         )
         self._received = received
 
