@@ -32,7 +32,7 @@ def _check_remote(workdir: Any) -> None:
     assert workdir.files()["run.txt"] == "onetwo"
     begin = workdir.run_record()[0]
     assert {a.card["run_id"] for a in attempts.values()} == {begin["run_id"]}
-    assert "TRACER_HOOKS" not in workdir.files()["env.A"]
+    assert "TRACER_HOOKS_SNAKEMAKE" not in workdir.files()["env.A"]
 
 
 def test_cluster_generic(snakemake: Any) -> None:
