@@ -90,6 +90,7 @@ def test_what_is_to_be_masked_reaches_the_commands_of_a_remote_job(
 ) -> None:
     from snakemake_executor_plugin_tracer.attempt import JobAttempt
     from snakemake_executor_plugin_tracer.settings import ExecutorSettings
+
     from tracer_hooks.adapter import TaskCard
 
     monkeypatch.setenv("TRACER_HOOKS_REDACT", r"patient-\d+")

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -119,6 +119,100 @@ def test_stop_and_continue_without_a_terminal(tmp_path: Path) -> None:
     assert os.WIFSTOPPED(status)
     os.kill(process.pid, signal.SIGCONT)  # to us alone: the command must wake too
     assert process.wait(20) == 9
+
+
+def _state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def _child(pid: int, comm: str) -> int | None:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    named = {Path(f"/proc/{each}/comm").read_text().strip(): int(each) for each in children}
+    return named.get(comm)
+
+
+def _until(happens: Callable[[], object], timeout_s: float = 10.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not happens():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGTSTP])
+@pytest.mark.parametrize("then", [signal.SIGCONT, signal.SIGKILL])
+def test_the_command_alone_is_stopped_and_goes_on(tmp_path: Path, number: int, then: int) -> None:
+    # no session of its own: in a group that nobody else in the session is the parent of, the
+    # kernel drops SIGTSTP
+    words = command_for(tmp_path, ["sleep", "0.3"])
+    process = subprocess.Popen(words, preexec_fn=os.setpgrp)
+    _until(lambda: _child(process.pid, "sleep"))
+    command = _child(process.pid, "sleep")
+    assert command
+    os.kill(command, number)
+    _until(lambda: _state(process.pid) == "T")
+    os.kill(command, then)
+    assert process.wait(10) == (0 if then == signal.SIGCONT else 128 + 9)
+
+
+def test_a_canary_that_was_killed_is_replaced(tmp_path: Path) -> None:
+    process = counter(tmp_path, 1.2)
+    _until(lambda: _child(process.pid, "tracer-canary"))
+    canary = _child(process.pid, "tracer-canary")
+    assert canary
+    os.kill(canary, signal.SIGKILL)
+    _until(lambda: _child(process.pid, "tracer-canary") not in (None, canary))
+    os.killpg(process.pid, signal.SIGUSR1)
+    output, _ = process.communicate(timeout=20)
+    assert output == b"count 1\n"
+    (lines,) = read_spools(tmp_path)
+    assert not [line for line in lines if line["t"] == "p" and line["comm"] == "tracer-canary"]
+
+
+def test_a_signal_that_the_command_ignores_does_not_make_its_failure_a_cancellation(
+    tmp_path: Path,
+) -> None:
+    script = "trap '' TERM; echo ready; sleep 0.3; exit 3"
+    process = subprocess.Popen(
+        command_for(tmp_path, ["sh", "-c", script]), stdout=subprocess.PIPE, start_new_session=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    process.terminate()
+    assert process.wait(20) == 3
+    process.stdout.close()
+    (lines,) = read_spools(tmp_path)
+    assert (lines[-1]["status"], lines[-1]["failure_cause"]) == ("failed", "exit_code")
+
+
+IGNORING_CHILDREN = """
+import os, signal, sys
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+TELLS_WHAT_IT_IGNORES = """
+import signal, sys, time
+print(signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN, flush=True)
+time.sleep(0.1)
+sys.exit(7)
+"""
+
+
+def test_a_parent_that_ignores_its_children(tmp_path: Path) -> None:
+    command = [PYTHON, "-I", "-S", "-c", TELLS_WHAT_IT_IGNORES]
+    results = []
+    for argv in (command, command_for(tmp_path, command)):
+        done = subprocess.run(
+            [PYTHON, "-I", "-S", "-c", IGNORING_CHILDREN, *argv],
+            capture_output=True,
+            timeout=20,
+            restore_signals=False,
+        )
+        results.append((done.returncode, done.stdout))
+    assert results == [(7, b"True\n")] * 2
+    (lines,) = read_spools(tmp_path)
+    assert lines[-1]["exit_code"] == 7
 
 
 class Terminal:

@@ -71,6 +71,12 @@ def test_path_is_searched_as_a_shell_does(tmp_path: Path) -> None:
     assert observe(tmp_path / "store", ["tool"], env=path).returncode == 126
 
 
+def test_an_empty_environment_stays_empty(tmp_path: Path) -> None:
+    # Python under the C locale adds a variable to its own
+    observed = observe(tmp_path, ["/usr/bin/env"], env={})
+    assert (observed.returncode, observed.stdout) == (0, b"")
+
+
 STATE = """
 import os, resource, signal, sys, json
 fds = {}

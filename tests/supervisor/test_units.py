@@ -190,6 +190,25 @@ def test_how_it_ended(status: int, received: list[int], expected: tuple[object, 
     ) == expected
 
 
+@pytest.mark.parametrize(
+    ("status", "number", "ignored", "ago_s", "expected"),
+    [
+        (1 << 8, 1, True, 3.0, "failed"),
+        (1 << 8, 1, False, 3.0, "cancelled"),
+        (1 << 8, 1, False, 4 * 3600.0, "failed"),  # it handled the signal and went on for hours
+        (129 << 8, 1, False, 4 * 3600.0, "cancelled"),
+        (15, 15, False, 4 * 3600.0, "cancelled"),
+        (15, 1, False, 4 * 3600.0, "failed"),
+    ],
+)
+def test_a_signal_counts_if_it_can_have_ended_the_task(
+    status: int, number: int, ignored: bool, ago_s: float, expected: str
+) -> None:
+    ended_at = 5 * 3600.0
+    sent = Received(number, 1, 0, "sender", ended_at - ago_s, ignored)
+    assert outcome(status, [sent], ended_at)["status"] == expected
+
+
 def test_readers_on_a_proc_of_files(tmp_path: Path) -> None:
     proc = Proc(str(tmp_path))
     assert proc.stat(1) is None

@@ -190,7 +190,7 @@ def attach(options: Options) -> int:
         record.degraded("capture", refusal)
     # What was there before is known and events are listened to: the first look itself can wait.
     _say_ready(options.ready_fd)
-    record.tick(time.monotonic(), 0)
+    record.tick(time.monotonic(), {})
     if record.proc.io("%d" % options.pid) is None:
         record.degraded("io", "the kernel does not let this user read the I/O of the process")
     ended = _watch(record, options.control_fd, pidfd)
@@ -242,7 +242,7 @@ def _watch(record: Record, control_fd: int, pidfd: int) -> "dict[str, object]":
         if pidfd in ready or (pidfd < 0 and record.proc.stat(record.pid) is None):
             return _died(record, now, pidfd)
         if now >= record.due():
-            record.tick(now, 0)
+            record.tick(now, {})
 
 
 def _read(fd: int) -> bytes:
@@ -270,7 +270,7 @@ def _died(record: Record, now: float, pidfd: int) -> "dict[str, object]":
     status = -1
     if pidfd >= 0 and not select.select([pidfd], [], [], _patience_s(stat))[0]:
         _final_look(record, now)  # it lives, but does not want to be watched any more
-        return outcome(0, [])
+        return outcome(0)
     stat = record.proc.read("%d/stat" % record.pid) or stat
     told = exit_status(pidfd)
     if told is not None:
@@ -279,8 +279,8 @@ def _died(record: Record, now: float, pidfd: int) -> "dict[str, object]":
         field = stat[stat.rindex(b")") + 2 :].split()
         if field[0] in (b"Z", b"X") and len(field) > 49:
             status = int(field[49])  # its wait status, if we may know it
-    record.last_look(now, 0)
-    return outcome(status, [])
+    record.last_look(now, {})
+    return outcome(status)
 
 
 def _patience_s(stat: "bytes | None") -> float:

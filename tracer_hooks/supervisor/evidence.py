@@ -8,11 +8,17 @@ EARLY_S = 0.25  # clocks differ, and timers count from before we began
 
 
 class Received:
-    """A signal that came to the task from outside; `pid` 0: from where we can't see."""
+    """A signal that came to the task from outside; `pid` 0: from where we can't see.
 
-    __slots__ = ("at", "comm", "number", "pid", "uid")
+    `ignored`: the command ignored signals of this number when it came.
+    """
 
-    def __init__(self, number: int, pid: int, uid: int, comm: str, at: float) -> None:
+    __slots__ = ("at", "comm", "ignored", "number", "pid", "uid")
+
+    def __init__(
+        self, number: int, pid: int, uid: int, comm: str, at: float, ignored: bool = False
+    ) -> None:
+        self.ignored = ignored
         self.number = number
         self.pid = pid
         self.uid = uid

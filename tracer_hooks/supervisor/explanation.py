@@ -7,7 +7,7 @@ stays.
 import posix
 
 from tracer_hooks.supervisor.evidence import EARLY_S
-from tracer_hooks.supervisor.outcome import CANCELLING
+from tracer_hooks.supervisor.outcome import cancelling
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,8 +45,9 @@ def explain(
     killed = signal == _SIGKILL or code == _SHELL + _SIGKILL
     if killed and evidence.oom_kills:
         return _because(ended, "oom"), shown
-    clock = _by_the_clock(received, evidence, started)
-    if clock is None and not any(one.number in CANCELLING for one in received):
+    ending = cancelling(received, code, signal, now)
+    clock = _by_the_clock(ending, evidence, started)
+    if clock is None and not ending:
         clock = _inner_timer(code, signal, evidence, now) or _overdue(
             signal, evidence, now - started
         )
@@ -63,12 +64,10 @@ def _because(ended: "dict[str, object]", cause: str) -> "dict[str, object]":
 
 
 def _by_the_clock(
-    received: "Sequence[Received]", evidence: "Evidence", started: float
+    ending: "Sequence[Received]", evidence: "Evidence", started: float
 ) -> "dict[str, object] | None":
     """A terminating signal from outside that somebody sent because time was up."""
-    for one in received:
-        if one.number not in CANCELLING:
-            continue
+    for one in ending:
         if one.comm in _TIMERS:
             return {"timeout_by": one.comm, "timeout_sender_pid": one.pid}
         end = evidence.slurm_end

@@ -13,7 +13,8 @@ else:
 
 NOT_FOUND = 127
 NOT_EXECUTABLE = 126
-# Python ignores these at its start; the command must find them as its parent left them.
+# Python ignores these at its start, and what they were before can't be learnt any more: the
+# command gets the default, which is what a parent that has not ignored them on purpose gave.
 _IGNORED_BY_PYTHON = ("SIGPIPE", "SIGXFSZ")
 _ENOENT, _ENOTDIR, _ENOEXEC = 2, 20, 8
 
@@ -38,15 +39,16 @@ def original_environment() -> "dict[bytes, bytes]":
     except OSError:
         return dict(posix.environ)
     pairs = [entry.partition(b"=") for entry in b"".join(chunks).split(b"\0")]
-    found = {name: value for name, sign, value in pairs if sign and name}
-    return found or dict(posix.environ)
+    return {name: value for name, sign, value in pairs if sign and name}
 
 
-def start(command: "list[str]", old_mask: "set[int]") -> "tuple[int, int]":
+def start(
+    command: "list[str]", old_mask: "set[int]", ignored: "tuple[int, ...]"
+) -> "tuple[int, int]":
     """Fork and exec `command`; returns (pid, read end of a pipe that says why exec failed).
 
-    The caller has blocked signals and passes the mask from before. Raises OSError if no fork is
-    possible.
+    The caller has blocked signals and passes the mask from before, and those of the signals that
+    it no longer ignores but did before. Raises OSError if no fork is possible.
     """
     environment = original_environment()
     arguments = [_bytes(word) for word in command]
@@ -60,30 +62,35 @@ def start(command: "list[str]", old_mask: "set[int]") -> "tuple[int, int]":
         libc.prctl(libc.PR_SET_PDEATHSIG, _signal.SIGKILL)
         if posix.getppid() != parent:  # it died before we asked to be told
             posix.kill(posix.getpid(), _signal.SIGKILL)
-        errno = _become(arguments, environment, old_mask)
+        errno = _become(arguments, environment, old_mask, ignored)
         posix.write(failed_write, b"%d" % errno)
         posix._exit(_exit_status(errno))
     finally:
         posix._exit(NOT_EXECUTABLE)
 
 
-def instead(command: "list[str]", old_mask: "set[int]") -> int:
+def instead(command: "list[str]", old_mask: "set[int]", ignored: "tuple[int, ...]") -> int:
     """Become the command: there is no process left for it beside this one.
 
     Returns the exit status that a shell would show if it can't be executed.
     """
     libc.prctl(libc.PR_SET_CHILD_SUBREAPER, 0)
     return _exit_status(
-        _become([_bytes(word) for word in command], original_environment(), old_mask)
+        _become([_bytes(word) for word in command], original_environment(), old_mask, ignored)
     )
 
 
 def _become(
-    arguments: "list[bytes]", environment: "dict[bytes, bytes]", old_mask: "set[int]"
+    arguments: "list[bytes]",
+    environment: "dict[bytes, bytes]",
+    old_mask: "set[int]",
+    ignored: "tuple[int, ...]",
 ) -> int:
     for name in _IGNORED_BY_PYTHON:
         if hasattr(_signal, name):
             _signal.signal(getattr(_signal, name), _signal.SIG_DFL)
+    for number in ignored:
+        _signal.signal(number, _signal.SIG_IGN)
     _signal.pthread_sigmask(_signal.SIG_SETMASK, old_mask)
     return _exec(arguments, environment)
 

@@ -95,12 +95,12 @@ class Record:
             return self.started + _FIRST_TICK_S
         return self._observer.due()  # type: ignore[attr-defined, no-any-return]
 
-    def tick(self, now: float, canary: int) -> None:
-        """Look at the tree."""
+    def tick(self, now: float, helpers: "dict[int, float]") -> None:
+        """Look at the tree, but for `helpers`: see `SignalRelay`."""
         if self._observer is None:
             self._start_observer()
             now = time.monotonic()
-        self._observer.tree.excluded.add(canary)  # type: ignore[attr-defined]
+        self._exclude(helpers, now)
         self._observer.tick(now)  # type: ignore[attr-defined]
 
     def _start_observer(self, ended: bool = False) -> None:
@@ -125,7 +125,7 @@ class Record:
         if self._observer is not None and not self._broken:
             self._observer.read_now(now)  # type: ignore[attr-defined]
 
-    def last_look(self, now: float, canary: int) -> None:
+    def last_look(self, now: float, helpers: "dict[int, float]") -> None:
         """The command is a zombie: its own figures are final and can be read for the last time."""
         if self._broken:
             return
@@ -136,8 +136,18 @@ class Record:
                 self._zombie = Zombie(self.proc, self.pid)
                 return
             self._start_observer(ended=True)
-        self._observer.tree.excluded.add(canary)  # type: ignore[attr-defined]
+        self._exclude(helpers, now)
         self._observer.last_look(self.pid, now, self.options.command)  # type: ignore[attr-defined]
+
+    def _exclude(self, helpers: "dict[int, float]", now: float) -> None:
+        """Our own helpers are no part of the task; what has the number of one later on may be."""
+        excluded = self._observer.tree.excluded  # type: ignore[attr-defined]
+        for pid, until in list(helpers.items()):
+            if now < until:
+                excluded.add(pid)
+            else:
+                del helpers[pid]
+                excluded.discard(pid)
 
     def _is_alone(self) -> bool:
         """Whether the command, which was never looked at, forked nothing that sources told of."""

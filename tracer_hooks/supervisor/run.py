@@ -18,6 +18,8 @@ else:
     import _signal  # what signal.py wraps in enums, without their import
 
 _CANARY_AFTER_S = 0.1
+_CANARY_AGAIN_S = 0.5  # at the earliest, should somebody kill one
+_LONGEST_WAIT_S = 60.0  # without a look whether the command is still there
 # More exits a second than this among adopted orphans, and they are reaped in batches.
 _EXITS_TO_CHASE = 50
 _BATCH_S = 0.005
@@ -34,14 +36,15 @@ def run(options: Options) -> int:
     signals = every_signal()
     old_mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, signals)
     mask = {int(number) for number in old_mask}
+    ignored = _hear_of_children()
     events, exits, refusal = _open_sources(options)
     wall_start, started = time.time(), time.monotonic()
     complain = _Complaints(options.verbose)
     try:
-        pid, failed_read = launch.start(options.command, mask)
+        pid, failed_read = launch.start(options.command, mask, ignored)
     except OSError as error:  # no process or no descriptor is left
         complain.about(error)
-        return launch.instead(options.command, mask)
+        return launch.instead(options.command, mask, ignored)
     relay = SignalRelay(pid)
     record = None
     ended = 0.0
@@ -69,7 +72,7 @@ def run(options: Options) -> int:
             from tracer_hooks.supervisor.outcome import outcome
 
             reason = launch.failure_reason(failed_read)
-            record.seal(outcome(status, relay.received), ended, relay.received, reason)
+            record.seal(outcome(status, relay.received, ended), ended, relay.received, reason)
         except Exception as error:
             complain.about(error)
     relay.stop_canary()
@@ -78,6 +81,13 @@ def run(options: Options) -> int:
     if record is not None and record.problem:
         complain.say(record.problem)
     return shell_status(status)
+
+
+def _hear_of_children() -> "tuple[int, ...]":
+    """Have the kernel leave children to be waited for; the signals that were ignored till now."""
+    number = _signal.SIGCHLD
+    before = _signal.signal(number, _signal.SIG_DFL)
+    return (int(number),) if before == _signal.SIG_IGN else ()
 
 
 def _open_sources(options: Options) -> "tuple[PerfEvents | None, ExitMessages | None, str]":
@@ -124,7 +134,7 @@ def _supervise(
         due = record.due() if record is not None else now + 3600.0  # type: ignore[attr-defined]
         if not relay.canary:
             due = min(due, canary_at)
-        info = _signal.sigtimedwait(signals, max(0.0, due - now))
+        info = _signal.sigtimedwait(signals, max(0.0, min(due - now, _LONGEST_WAIT_S)))
         now = time.monotonic()
         if info is not None:
             if info.si_signo != sigchld:
@@ -133,15 +143,26 @@ def _supervise(
             ended = _reap(pid, relay, record)
             if ended is not None:
                 return ended
+        elif _is_gone(pid):
+            return LOST
         if not relay.canary and now >= canary_at:
-            canary_at = now + 60.0
             relay.start_canary()
+            canary_at = now + (_CANARY_AGAIN_S if relay.canary else 60.0)
         if record is not None and now >= record.due():  # type: ignore[attr-defined]
             try:
-                record.tick(now, relay.canary)  # type: ignore[attr-defined]
+                record.tick(now, relay.helpers)  # type: ignore[attr-defined]
             except Exception as error:
                 record.failed(error)  # type: ignore[attr-defined]
                 complain.about(error)
+
+
+def _is_gone(pid: int) -> bool:
+    """Whether the command has been reaped, and not by us."""
+    try:
+        posix.waitid(posix.P_PID, pid, posix.WEXITED | posix.WNOHANG | posix.WNOWAIT)
+    except ChildProcessError:
+        return True
+    return False
 
 
 class _Pace:
@@ -171,26 +192,45 @@ def _reap(pid: int, relay: SignalRelay, record: "object") -> "int | None":
         if info is None:
             return None
         if info.si_code == posix.CLD_STOPPED or info.si_code == posix.CLD_TRAPPED:
-            posix.waitid(posix.P_PID, info.si_pid, posix.WSTOPPED | posix.WNOHANG)
-            if info.si_pid == pid:
+            if _note_stop(info.si_pid) and info.si_pid == pid:
                 relay.mirror_stop(info.si_status)
             continue
         if info.si_pid == pid and record is not None:
             try:
-                record.last_look(time.monotonic(), relay.canary)  # type: ignore[attr-defined]
+                record.last_look(time.monotonic(), relay.helpers)  # type: ignore[attr-defined]
             except Exception as error:
                 record.failed(error)  # type: ignore[attr-defined]
-        _, status = posix.waitpid(info.si_pid, 0)
+        status = _wait(info.si_pid)
+        relay.reaped(info.si_pid)
         if info.si_pid == pid:
-            _reap_rest()
+            _reap_rest(relay)
             return status
 
 
-def _reap_rest() -> None:
+def _note_stop(pid: int) -> bool:
+    """Take the news that child `pid` is stopped, so that it is not told again."""
+    try:
+        posix.waitid(posix.P_PID, pid, posix.WSTOPPED | posix.WNOHANG)
+    except ChildProcessError:
+        return False
+    return True
+
+
+def _wait(pid: int) -> int:
+    try:
+        return posix.waitpid(pid, 0)[1]
+    except ChildProcessError:
+        return LOST
+
+
+def _reap_rest(relay: SignalRelay) -> None:
     """The command has ended: what daemons it left behind and have exited count, the rest goes."""
     try:
-        while posix.waitpid(-1, posix.WNOHANG)[0]:
-            pass
+        while True:
+            ended, _ = posix.waitpid(-1, posix.WNOHANG)
+            if not ended:
+                return
+            relay.reaped(ended)
     except ChildProcessError:
         pass
 

@@ -25,6 +25,9 @@ _STOPPING = (_signal.SIGTSTP, _signal.SIGTTIN, _signal.SIGTTOU)
 _UNBLOCKABLE = (_signal.SIGKILL, _signal.SIGSTOP)
 # Senders that go from process to process (Slurm, systemd) need a moment to reach the canary.
 _GRACE_S = 0.01
+_WATCH_S = 0.05
+_FOR_EVER = float("inf")
+_TOLD_S = 10.0  # by then the kernel has told of a child's end, and sources have read it
 
 
 def every_signal() -> "set[int]":
@@ -38,8 +41,9 @@ class SignalRelay:
     def __init__(self, pid: int) -> None:
         self._pid = pid
         self._canary = 0
-        self.forwarded = []  # type: list[int]
-        self.received = []  # type: list[Received]
+        # our own children by pid, and until when (monotonic) that means no process of the task
+        self.helpers = {}  # type: dict[int, float]
+        self.received: list[Received] = []
 
     def start_canary(self) -> None:
         """Fork the canary; without one (no process left to fork) a guess must do."""
@@ -52,6 +56,7 @@ class SignalRelay:
             return
         if pid:
             self._canary = pid
+            self.helpers[pid] = _FOR_EVER
             return
         try:
             libc.prctl(libc.PR_SET_PDEATHSIG, _signal.SIGKILL)
@@ -63,17 +68,20 @@ class SignalRelay:
 
     @property
     def canary(self) -> int:
-        """The canary's pid, 0 if there is none: it is no part of the task."""
+        """The canary's pid, 0 if there is none."""
         return self._canary
 
     def stop_canary(self) -> None:
         """Kill and reap the canary."""
         if self._canary:
-            try:
-                posix.kill(self._canary, _signal.SIGKILL)
-                posix.waitpid(self._canary, 0)
-            except OSError:
-                pass  # killed with the group
+            self._end(self._canary)
+            self._canary = 0
+
+    def reaped(self, pid: int) -> None:
+        """Child `pid` is no more, and its number may be anybody's from now on."""
+        if pid in self.helpers:
+            self.helpers[pid] = time.monotonic() + _TOLD_S
+        if pid == self._canary:
             self._canary = 0
 
     def handle(self, info: "_signal.struct_siginfo") -> None:
@@ -88,13 +96,63 @@ class SignalRelay:
             return  # the command decides whether it stops; `mirror_stop` follows it
         if info.si_pid == posix.getpid() and info.si_code != _CODE_FROM_KERNEL:
             return  # our own doing (a write to a closed pipe)
-        self.received.append(_received(info))
+        at, sender = time.monotonic(), _sender(info)  # asked before it ends
         if not self._reached_group(info):
-            self.forwarded.append(number)
             self._send(number)
+        try:
+            from tracer_hooks.supervisor.evidence import Received
+
+            ignored = _is_ignored(self._pid, number)
+            self.received.append(Received(number, *sender, at, ignored))
+        except Exception:  # noqa: S110 - the command has its signal, the record goes without
+            pass
 
     def mirror_stop(self, number: int) -> None:
-        """The command was stopped by signal `number`: stop likewise, so that the shell sees it."""
+        """The command was stopped by signal `number`: stop likewise, so that the shell sees it.
+
+        Who wakes the command alone does not wake us, so somebody has to watch for that meanwhile.
+        """
+        if process_state(self._pid) != "T":
+            return  # it goes on already
+        watcher = self._start_watcher()
+        if not watcher:
+            return
+        try:
+            self._stop(number)
+        finally:
+            self._end(watcher)
+        # here only after SIGCONT, which may have been sent to us alone
+        self._resume()
+
+    def _start_watcher(self) -> int:
+        """Fork who wakes this process once it is stopped and the command is not; 0: can't."""
+        try:
+            parent = posix.getpid()
+            pid = posix.fork()
+        except OSError:
+            return 0
+        if pid:
+            self.helpers[pid] = _FOR_EVER
+            return pid
+        try:
+            libc.prctl(libc.PR_SET_PDEATHSIG, _signal.SIGKILL)
+            while posix.getppid() == parent:
+                if process_state(parent) == "T" and process_state(self._pid) != "T":
+                    posix.kill(parent, _signal.SIGCONT)
+                time.sleep(_WATCH_S)
+        finally:
+            posix._exit(0)
+
+    def _end(self, helper: int) -> None:
+        """Kill and reap a child of ours."""
+        try:
+            posix.kill(helper, _signal.SIGKILL)
+            posix.waitpid(helper, 0)
+        except OSError:
+            pass  # killed with the group
+        self.reaped(helper)
+
+    def _stop(self, number: int) -> None:
         if number in _STOPPING:
             _signal.sigtimedwait((number,), 0)  # the terminal's own, which would stop us twice
             _signal.signal(number, _signal.SIG_DFL)
@@ -103,8 +161,6 @@ class SignalRelay:
             _signal.pthread_sigmask(_signal.SIG_BLOCK, (number,))
         else:
             posix.kill(posix.getpid(), _signal.SIGSTOP)
-        # here only after SIGCONT, which may have been sent to us alone
-        self._resume()
 
     def _resume(self) -> None:
         if process_state(self._pid) == "T":
@@ -137,10 +193,8 @@ class SignalRelay:
         return pending is not None and bool(pending >> (number - 1) & 1)
 
 
-def _received(info: "_signal.struct_siginfo") -> "Received":
-    """The signal with its sender, who is asked for its name before it ends."""
-    from tracer_hooks.supervisor.evidence import Received
-
+def _sender(info: "_signal.struct_siginfo") -> "tuple[int, int, str]":
+    """The pid, the user and the name of who sent a signal."""
     pid = 0 if info.si_code == _CODE_FROM_KERNEL else info.si_pid
     comm = ""
     if pid:
@@ -149,7 +203,7 @@ def _received(info: "_signal.struct_siginfo") -> "Received":
                 comm = file.read().decode("utf-8", "replace").rstrip("\n")
         except OSError:
             pass  # it has ended
-    return Received(info.si_signo, pid, info.si_uid, comm, time.monotonic())
+    return pid, info.si_uid, comm
 
 
 def process_state(pid: int) -> str:
@@ -164,11 +218,20 @@ def process_state(pid: int) -> str:
 
 def _pending(pid: int) -> "int | None":
     """The signals pending for a process as a whole, as the kernel's bit mask."""
+    return _mask_of(pid, b"ShdPnd:")
+
+
+def _is_ignored(pid: int, number: int) -> bool:
+    """Whether a process ignores signal `number`. One that has died of it does not."""
+    return bool((_mask_of(pid, b"SigIgn:") or 0) >> (number - 1) & 1)
+
+
+def _mask_of(pid: int, name: bytes) -> "int | None":
     try:
         with open("/proc/%d/status" % pid, "rb") as file:
             for line in file:
-                if line.startswith(b"ShdPnd:"):
-                    return int(line[7:], 16)
+                if line.startswith(name):
+                    return int(line[len(name) :], 16)
     except (OSError, ValueError):
         pass
     return None
