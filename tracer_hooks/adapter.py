@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tracer_hooks.errors import TracerError
 from tracer_hooks.staging import is_url, staging_folder
 from tracer_hooks.supervisor import identifiers
 
@@ -34,12 +35,18 @@ _MAX_CARD = 100_000
 def store_path(store: str | os.PathLike[str] | None = None) -> Path:
     """The store's folder: the one given, else TRACER_HOOKS_STORE, else `.tracer` here; absolute.
 
-    For a URL it is the folder here in which the spools of that store are written.
+    For a URL it is the folder here in which the spools of that store are written. Raises
+    UsageError if it is no URL, TracerError if there is no folder to be had for it.
     """
     chosen = store or os.environ.get(STORE_VARIABLE) or DEFAULT_STORE
     if is_url(str(chosen)):
         return staging_folder(str(chosen))
-    return Path(chosen).expanduser().absolute()
+    # Neither a user without a home nor a working directory that is gone is an error here.
+    path = Path(os.path.expanduser(chosen))  # noqa: PTH111 (never raises)
+    try:
+        return path.absolute()
+    except OSError:
+        return path
 
 
 @dataclass(frozen=True)
@@ -90,10 +97,18 @@ def supervised(
 
     `outputs` are paths whose sizes are summed as `output_bytes` when the command has ended.
     `redact` are further patterns to mask in command lines: `plugins.redaction_patterns()`.
-    Without `argv_recorded` no command line is kept at all.
+    Without `argv_recorded` no command line is kept at all. Where there can be no store (its URL
+    is none), it is `command` itself, and the log says why.
     """
+    try:
+        folder = store_path(store)
+    except TracerError as problem:
+        import logging
+
+        logging.getLogger(__name__).warning("a task runs unobserved: %s", problem)
+        return [*command]
     argv = [sys.executable, "-I", "-S", str(SUPERVISOR), "run"]
-    argv += ["--store", str(store_path(store)), "--run", card.run_id, "--task", card.task_id]
+    argv += ["--store", str(folder), "--run", card.run_id, "--task", card.task_id]
     argv += ["--attempt", str(card.attempt), "--card", card.to_json()]
     if capture is not None:
         argv += ["--capture", capture]
@@ -137,7 +152,13 @@ class RunRecord:
         self.run_id = identifiers.canonical_run_id(run_id)
         self.problem: str | None = None
         host = platform.node()
-        folder = store_path(store) / "spool" / identifiers.escape(run_id, identifiers.MAX_RUN_ID)
+        self._path: Path | None = None
+        try:
+            spools = store_path(store) / "spool"
+        except TracerError as problem:
+            self.problem = str(problem)
+            return
+        folder = spools / identifiers.escape(run_id, identifiers.MAX_RUN_ID)
         self._path = folder / f"@run.{identifiers.unique(host)}.jsonl"
         from tracer_hooks.supervisor.observer_identity import observer_identity
         from tracer_hooks.supervisor.redact import redact_argv
@@ -152,7 +173,7 @@ class RunRecord:
             started_at=time.time() if started_at is None else started_at,
             host=host,
             user=_user(),
-            workdir=workdir or str(Path.cwd()),
+            workdir=workdir or _working_directory(),
             command=" ".join(redact_argv(command, redact)) or None,
             tags=dict(tags or {}),
             observer=observer_identity(),
@@ -173,12 +194,21 @@ class RunRecord:
         self._append(t="run_end", ended_at=ended_at, status=status, total_tasks=total_tasks)
 
     def _append(self, **line: Any) -> None:
+        if self._path is None:
+            return
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._path.open("ab", buffering=0) as file:
                 file.write(json.dumps(line).encode("ascii") + b"\n")
         except OSError as error:
             self.problem = f"cannot write {self._path}: {error.strerror or error}"
+
+
+def _working_directory() -> str | None:
+    try:
+        return str(Path.cwd())
+    except OSError:  # it was deleted
+        return None
 
 
 def _user() -> str | None:

@@ -295,3 +295,28 @@ def _own_terminal(fd: int) -> None:
 
     os.setsid()
     fcntl.ioctl(fd, termios.TIOCSCTTY, 0)
+
+
+def test_a_store_that_is_no_url_is_one_line() -> None:
+    done = tracer_hooks("run", "--store", "s3://[bad", "--", "echo", "RAN")
+    assert "s3://[bad is no URL of a store" in one_error(done, 2)
+
+
+def test_without_a_folder_for_the_spools_the_command_runs(tmp_path: Path) -> None:
+    """No home, and a place in /tmp that somebody else took."""
+    (tmp_path / f"tracer-hooks-{os.getuid()}").write_text("")
+    program = (
+        "import pwd, sys; pwd.getpwuid = lambda uid: {}[uid]\n"
+        "from tracer_hooks.cli.run import main; main(sys.argv[1:])"
+    )
+    env = environment(TMPDIR=str(tmp_path))
+    for name in ("HOME", "XDG_STATE_HOME", "TRACER_HOOKS_STAGING"):
+        env.pop(name, None)
+    for verbose in ([], ["--verbose"]):
+        done = subprocess.run(
+            [sys.executable, "-c", program, "--store", "s3://lab/x", *verbose, "--", "echo", "RAN"],
+            capture_output=True, text=True, check=False, env=env,
+        )  # fmt: skip
+        assert (done.returncode, done.stdout) == (0, "RAN\n")
+        assert done.stderr.count("\n") == len(verbose)
+        assert all(word in done.stderr for word in ("unobserved", "is not this user's") if verbose)

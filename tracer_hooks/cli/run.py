@@ -14,6 +14,7 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import NoReturn
 
 CAPTURES = ("auto", "perf", "taskstats", "poll")
 
@@ -22,16 +23,17 @@ def main(argv: list[str]) -> None:
     """Run the command that `argv` (what follows `run`) holds, and exit as it does."""
     try:
         options, command = parse(argv)
-        arguments = supervisor_arguments(options, command)
     except Exception as error:
         if not _is_for_the_user(error):
             raise
-        _say(f"tracer-hooks: error: {error}")
-        raise SystemExit(2) from None
+        _refuse(error)
     try:
+        arguments = supervisor_arguments(options, command)
         from tracer_hooks.supervisor.entry import main as supervise
     except Exception as error:
-        # A broken installation must not cost anybody a task.
+        if _is_for_the_user(error):
+            _refuse(error)
+        # A broken installation must not cost anybody a task, nor a user without a home.
         if options.get("verbose"):
             _say(f"tracer-hooks: the command runs unobserved: {error}")
         _exec(command)
@@ -208,9 +210,13 @@ def _wrong(message: str) -> Exception:
 
 
 def _is_for_the_user(error: Exception) -> bool:
-    from tracer_hooks.errors import UsageError
+    """A UsageError; told without an import, which a broken installation may not have."""
+    return getattr(error, "exit_code", None) == 2
 
-    return isinstance(error, UsageError)
+
+def _refuse(error: Exception) -> "NoReturn":
+    _say(f"tracer-hooks: error: {error}")
+    raise SystemExit(2) from None
 
 
 def _say(line: str) -> None:
