@@ -2,8 +2,12 @@
 
 The monitor is a stranger to the process that it watches: not its child (user code may wait for
 any child), in a session of its own, with none of its descriptors, so that it survives a crash of
-the process and records that too. Two pipes join them. On the one the process says how its task
-ended; the death of either closes it. On the other the monitor says that it watches.
+the process and records that too. A pair of sockets and a pipe join them. On the sockets the
+process says how its task ended; the death of either closes them. On the pipe the monitor says
+that it watches.
+
+They are the user's process's descriptors, and it may close them all and use their numbers anew:
+each is touched only while it still is what was opened.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ import fcntl
 import os
 import resource
 import select
+import socket
 import sys
 import threading
 import time
@@ -22,7 +27,7 @@ from typing import TYPE_CHECKING
 from tracer_hooks.adapter import SUPERVISOR
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tracer_hooks.adapter import TaskCard
 
@@ -43,13 +48,17 @@ class Monitor:
 
     def __init__(self, card: TaskCard, store: Path, options: Sequence[str] = ()) -> None:
         self._disk = _disk_bytes()
-        control_read, self._control = _pipe()
+        # not a pipe: a write to one whose reader has gone kills a process that has not ignored
+        # SIGPIPE, as Python does by default
+        control_read, control = _ends(_socket_pair)
+        self._control = _Own(control)
         try:
-            self._ready, ready_write = _pipe()
+            ready, ready_write = _ends(os.pipe)
         except OSError:
             os.close(control_read)
-            os.close(self._control)
+            self._control.close()
             raise
+        self._ready = _Own(ready)
         try:
             command = [sys.executable, "-I", "-S", str(SUPERVISOR), "attach"]
             command += ["--store", str(store), "--run", card.run_id, "--task", card.task_id]
@@ -70,12 +79,12 @@ class Monitor:
         """Whether the monitor watches, after waiting a moment for it."""
         deadline = time.monotonic() + _PATIENCE_S
         poll = select.poll()
-        poll.register(self._ready, select.POLLIN)
+        poll.register(self._ready.fd, select.POLLIN)
         said = b""
         while b"\n" not in said:
             if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
                 return False
-            chunk = os.read(self._ready, 512)
+            chunk = os.read(self._ready.fd, 512)
             if not chunk:  # it ended before it watched
                 return False
             said += chunk
@@ -92,25 +101,62 @@ class Monitor:
         said |= {"disk_read_bytes": str(read), "disk_write_bytes": str(written)}
         words += [f"{name}={value}" for name, value in said.items()]
         try:
-            os.write(self._control, (" ".join(words) + "\n").encode("ascii", "replace"))
+            if not self._control.is_it():  # closed by the user's code: the record ended there
+                return False
+            _send(self._control.fd, (" ".join(words) + "\n").encode("ascii", "replace"))
             gone = select.poll()
-            gone.register(self._control, 0)  # reports an error once nobody reads the other end
+            gone.register(self._control.fd, 0)  # reports an error once nobody has the other end
             return bool(gone.poll(_PATIENCE_S * 1000))
-        except BrokenPipeError:  # the monitor was killed
+        except (BrokenPipeError, ConnectionResetError):  # the monitor was killed
             return False
         finally:
             self.forget()
 
     def forget(self) -> None:
-        """Close our ends of the pipes, without a word."""
+        """Close our ends, without a word."""
         with _lock:
             _open.discard(self)
         self._close()
 
     def _close(self) -> None:
-        for fd in (self._control, self._ready):
+        self._control.close()
+        self._ready.close()
+
+
+class _Own:
+    """A descriptor of ours in a process that is not ours."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self._what = _identity(fd)
+
+    def is_it(self) -> bool:
+        """Whether the number still stands for what it was made for."""
+        return self._what is not None and _identity(self.fd) == self._what
+
+    def close(self) -> None:
+        """Close it, if it is still ours to close; once."""
+        if self.is_it():
             with suppress(OSError):
-                os.close(fd)
+                os.close(self.fd)
+        self._what = None
+
+
+def _identity(fd: int) -> tuple[int, int] | None:
+    try:
+        found = os.fstat(fd)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _send(fd: int, text: bytes) -> None:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fd)
+    try:
+        connection.settimeout(_PATIENCE_S)
+        connection.sendall(text, socket.MSG_NOSIGNAL)
+    finally:
+        connection.detach()
 
 
 def _disk_bytes() -> tuple[int, int]:
@@ -120,9 +166,14 @@ def _disk_bytes() -> tuple[int, int]:
     return sum(one.ru_inblock for one in used) * 512, sum(one.ru_oublock for one in used) * 512
 
 
-def _pipe() -> tuple[int, int]:
-    """A pipe whose ends are out of the way of the numbers that the monitor will have."""
-    ends = os.pipe()
+def _socket_pair() -> tuple[int, int]:
+    one, other = socket.socketpair()
+    return one.detach(), other.detach()
+
+
+def _ends(make: Callable[[], tuple[int, int]]) -> tuple[int, int]:
+    """What `make` opens, out of the way of the numbers that the monitor will have."""
+    ends = make()
     try:
         read, write = (fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, _HIGH_FD) for end in ends)
     finally:
@@ -132,7 +183,7 @@ def _pipe() -> tuple[int, int]:
 
 
 def _spawn(command: Sequence[str], ready: int, control: int) -> None:
-    """Start `command` as nobody's child, in a session of its own, with these two pipes alone."""
+    """Start `command` as nobody's child, in a session of its own, with these two ends alone."""
     actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = [
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
         (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
@@ -163,7 +214,7 @@ def _inheritable() -> list[int]:
 
 
 def _in_forked_child() -> None:
-    """A fork must not hold the pipe open: the parent's death would go unseen."""
+    """A fork must not hold these open: the parent's death would go unseen."""
     global _lock
     _lock = threading.Lock()  # another thread may have held it
     for monitor in list(_open):

@@ -67,6 +67,7 @@ class trace:  # noqa: N801  (reads as a verb: `with trace(...)`)
         self.attempt = self._card.attempt
         self._monitor: Monitor | None = None
         self._pid: int | None = None
+        self._warned = False
 
     def __enter__(self) -> Self:
         if self._pid is not None:
@@ -75,11 +76,12 @@ class trace:  # noqa: N801  (reads as a verb: `with trace(...)`)
         try:
             monitor = Monitor(self._card, self.store, self._supervisor_options)
         except Exception as error:
-            _warn(f"cannot start the monitor: {error}")
+            _warn(f"this block runs unobserved: cannot start the monitor: {error}")
             return self
         try:
             if not monitor.wait_until_ready():
-                _warn("the monitor does not answer")
+                _warn("this block runs unobserved: the monitor does not answer")
+                self._warned = True
         except BaseException:  # Ctrl-C while waiting: the block will not run
             monitor.forget()
             raise
@@ -97,9 +99,12 @@ class trace:  # noqa: N801  (reads as a verb: `with trace(...)`)
         if monitor is None or self._pid != os.getpid():
             return
         try:
-            monitor.end(*_outcome(error))
+            recorded = monitor.end(*_outcome(error))
         except Exception as problem:
-            _warn(f"the end was not recorded: {problem}")
+            _warn(f"the end of this block was not recorded: {problem}")
+            return
+        if not recorded and not self._warned:
+            _warn("the end of this block was not recorded: its monitor was killed or cut off")
 
     def __call__(self, function: Function) -> Function:
         """Decorate `function`: each call is a task of its own."""
@@ -145,4 +150,4 @@ def _outcome(error: BaseException | None) -> tuple[str, int | None]:
 
 
 def _warn(what: str) -> None:
-    warnings.warn(f"tracer-hooks: this block runs unobserved: {what}", RuntimeWarning, stacklevel=3)
+    warnings.warn(f"tracer-hooks: {what}", RuntimeWarning, stacklevel=3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import select
 import signal
@@ -10,7 +11,6 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ def descriptors() -> set[str]:
     """Every open descriptor of this process, and what it is."""
     found = set()
     for entry in Path("/proc/self/fd").iterdir():
-        with suppress(FileNotFoundError):  # the listing's own
+        with contextlib.suppress(FileNotFoundError):  # the listing's own
             found.add(f"{entry.name} {entry.readlink()}")
     return found
 
@@ -264,9 +264,48 @@ def test_a_store_that_cannot_be_written_costs_the_block_nothing(tmp_path: Path) 
 
 
 def test_a_monitor_that_is_killed_costs_the_block_nothing(tmp_path: Path) -> None:
-    with th.trace(store=tmp_path, run="R", task="T"):
+    traced = th.trace(store=tmp_path, run="R", task="T")
+    with contextlib.ExitStack() as block:
+        block.enter_context(traced)
         (spool,) = tmp_path.glob("spool/R/T.*.jsonl")
         observer = int(spool.read_text().split('"observer":{"pid":')[1].split(",")[0])
         os.kill(observer, signal.SIGKILL)
         burn(0.05)
+        with pytest.warns(RuntimeWarning, match="end of this block was not recorded"):
+            block.close()
     assert tasks(tmp_path, "R")["T"]["status"] == "lost"
+
+
+LOSES_ITS_MONITOR = """
+import os, pathlib, signal, sys, tracer_hooks as th
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # as a filter like `head` wants it
+with th.trace(store=sys.argv[1], run="R", task="T"):
+    (spool,) = pathlib.Path(sys.argv[1]).glob("spool/R/T.*.jsonl")
+    os.kill(int(spool.read_text().split('"observer":{"pid":')[1].split(",")[0]), signal.SIGKILL)
+    while pathlib.Path("/proc", spool.read_text().split('"pid":')[1].split(",")[0]).exists():
+        pass
+print("lives")
+"""
+
+
+def test_a_killed_monitor_does_not_kill_who_takes_broken_pipes_seriously(tmp_path: Path) -> None:
+    done = script(LOSES_ITS_MONITOR, str(tmp_path))
+    assert (done.returncode, done.stdout) == (0, "lives\n")
+    assert done.stderr.count("RuntimeWarning") == 1
+
+
+CLOSES_ALL = """
+import os, sys, tracer_hooks as th
+with th.trace(store=sys.argv[1] + "/store", run="R", task="T"):
+    os.closerange(3, 300)
+    own = [os.open(sys.argv[1] + "/own", os.O_CREAT | os.O_RDWR) for _ in range(200)]
+for fd in own:
+    os.fstat(fd)  # still open
+assert os.stat(own[0]).st_size == 0
+"""
+
+
+def test_descriptors_that_the_block_closed_and_opened_anew_are_its_own(tmp_path: Path) -> None:
+    done = script(CLOSES_ALL, str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "end of this block was not recorded" in done.stderr

@@ -220,3 +220,26 @@ def test_unknown_option_is_one_line() -> None:
 def test_a_killed_command_is_not_our_failure(tmp_path: Path) -> None:
     observed = observe(tmp_path, ["sh", "-c", f"kill -{int(signal.SIGKILL)} $$"])
     assert [line["kind"] for line in observed.of_type("e")] == ["failure"]
+
+
+def test_a_monitor_whose_looks_fail_still_records_the_end(tmp_path: Path) -> None:
+    copy = tmp_path / "tracer_hooks"
+    shutil.copytree(SUPERVISOR.parent.parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    (copy / "supervisor" / "memory.py").write_text("raise RuntimeError('broken')\n")
+    ready, control = os.pipe(), os.pipe()
+    card = '{"run_id": "run", "task_id": "task"}'
+    head = [PYTHON, "-I", "-S", str(copy / "supervisor" / "__main__.py"), "attach"]
+    monitor = subprocess.Popen(
+        [*head, "--store", str(tmp_path), "--run", "run", "--task", "task", "--card", card,
+         "--pid", str(os.getpid()), "--ready-fd", str(ready[1]), "--control-fd", str(control[0])],
+        pass_fds=(ready[1], control[0]), stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert os.read(ready[0], 16) == b"ready\n"
+    os.write(control[1], b"end failed 3\n")
+    _, complaints = monitor.communicate(timeout=20)
+    for fd in (*ready, *control):
+        os.close(fd)
+    assert (monitor.returncode, complaints) == (0, b"")
+    (lines,) = read_spools(tmp_path)
+    assert (lines[-1]["t"], lines[-1]["exit_code"]) == ("sealed", 3)
+    assert any(line["t"] == "e" and line["kind"] == "degraded" for line in lines)

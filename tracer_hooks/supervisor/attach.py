@@ -19,7 +19,7 @@ from tracer_hooks.supervisor.tree import Tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from tracer_hooks.supervisor.perf_open import PerfEvents
     from tracer_hooks.supervisor.process import Process
@@ -190,7 +190,7 @@ def attach(options: Options) -> int:
         record.degraded("capture", refusal)
     # What was there before is known and events are listened to: the first look itself can wait.
     _say_ready(options.ready_fd)
-    record.tick(time.monotonic(), {})
+    _look(record, record.tick, time.monotonic(), {})
     if record.proc.io("%d" % options.pid) is None:
         record.degraded("io", "the kernel does not let this user read the I/O of the process")
     ended = _watch(record, options.control_fd, pidfd)
@@ -234,7 +234,7 @@ def _watch(record: Record, control_fd: int, pidfd: int) -> "dict[str, object]":
             chunk = _read(control_fd)
             message += chunk
             if b"\n" in message:
-                _final_look(record, now)
+                _look(record, record.read_now, now)
                 return _told(record, message.decode("ascii", "replace"))
             if not chunk:
                 poll.unregister(control_fd)
@@ -242,7 +242,7 @@ def _watch(record: Record, control_fd: int, pidfd: int) -> "dict[str, object]":
         if pidfd in ready or (pidfd < 0 and record.proc.stat(record.pid) is None):
             return _died(record, now, pidfd)
         if now >= record.due():
-            record.tick(now, {})
+            _look(record, record.tick, now, {})
 
 
 def _read(fd: int) -> bytes:
@@ -269,7 +269,7 @@ def _died(record: Record, now: float, pidfd: int) -> "dict[str, object]":
     stat = record.proc.read("%d/stat" % record.pid)
     status = -1
     if pidfd >= 0 and not select.select([pidfd], [], [], _patience_s(stat))[0]:
-        _final_look(record, now)  # it lives, but does not want to be watched any more
+        _look(record, record.read_now, now)  # it lives, but does not want to be watched any more
         return outcome(0)
     stat = record.proc.read("%d/stat" % record.pid) or stat
     told = exit_status(pidfd)
@@ -279,7 +279,7 @@ def _died(record: Record, now: float, pidfd: int) -> "dict[str, object]":
         field = stat[stat.rindex(b")") + 2 :].split()
         if field[0] in (b"Z", b"X") and len(field) > 49:
             status = int(field[49])  # its wait status, if we may know it
-    record.last_look(now, {})
+    _look(record, record.last_look, now, {})
     return outcome(status)
 
 
@@ -307,5 +307,9 @@ def exit_status(pidfd: int) -> "int | None":
     return int.from_bytes(info[60:64], sys.byteorder, signed=True)
 
 
-def _final_look(record: Record, now: float) -> None:
-    record.read_now(now)
+def _look(record: Record, look: "Callable[..., None]", *arguments: object) -> None:
+    """Look at the tree; if that fails, the end will still be heard and recorded."""
+    try:
+        look(*arguments)
+    except Exception as error:
+        record.failed(error)
