@@ -32,6 +32,8 @@ _NAME = (
     r"|account[_\-]?key|private[_\-]?key|credentials?|signature|authorization|session[_\-]?key"
     r"|auth[_\-]?(?:key|token|header)?|cookie)"
 )
+_THEN = r"[^\n|;]{0,2000}?"  # what stands between a program's name and its option
+_CURL = r"\b(curl\b" + _THEN + r"""\s(?:-[a-zA-Z]*[uU]|--(?:proxy-)?user)[\s=]*["']?[^\s:"']+:)"""
 _PATTERNS = (
     # first: the next would take the word "Bearer" for the secret
     (r"(?i)\b(bearer|basic)(\s+)[\w\-.~+/]{8,}=*", r"\1\2" + MASK),
@@ -40,15 +42,12 @@ _PATTERNS = (
     # --token x, inside one word that is a whole script
     (r"(?i)(?<!\S)(--?" + _NAME + r"""\s+["']?)(?!--)([^\s"'&;|]+)""", r"\1" + MASK),
     # the same of options in _OWN
+    (_CURL + r"""([^\s"'&;|]+)""", r"\1" + MASK),
+    (r"\b(sshpass\s" + _THEN + r"-p\s*[\"']?)([^\s\"'&;|]+)", r"\1" + MASK),
+    (r"\b(redis-cli\s" + _THEN + r"-a\s+[\"']?)([^\s\"'&;|]+)", r"\1" + MASK),
     (
-        r"""\b(curl\b[^\n|;]{0,2000}?\s(?:-[a-zA-Z]*[uU]|--(?:proxy-)?user)[\s=]*["']?[^\s:"']+:)"""
-        r"""([^\s"'&;|]+)""",
+        r"\b((?:mysql|mariadb)(?:-?dump)?\s" + _THEN + r"(?<=\s)-p[\"']?)([^\s\"'&;|]+)",
         r"\1" + MASK,
-    ),
-    (
-        r"""\b(sshpass\s[^\n|;]{0,2000}?-p\s*|redis-cli\s[^\n|;]{0,2000}?-a\s+"""
-        r"""|(?:mysql|mariadb)(?:[\-]?dump)?\s[^\n|;]{0,2000}?\s*(?<=\s)-p)(["']?)([^\s"'&;|]+)""",
-        r"\1\2" + MASK,
     ),
     # scheme://user:secret@host; a number and a slash are a port and a path
     (
