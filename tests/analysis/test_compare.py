@@ -17,7 +17,7 @@ from tracer_hooks.analysis.compare_limits import exceeded, parse_limits
 from tracer_hooks.analysis.student import t_quantile
 from tracer_hooks.analysis.summary import RunReport, summarise
 from tracer_hooks.analysis.tables import records
-from tracer_hooks.errors import UsageError
+from tracer_hooks.errors import TracerError, UsageError
 
 Row = dict[str, Any]
 
@@ -155,3 +155,10 @@ def test_sums_are_those_of_the_reports() -> None:
     walls = {row["step"]: row["wall_s"] for row in records(mine.steps)}
     for name, wall in walls.items():
         assert step(comparison, name=name)["b"] == pytest.approx(wall)
+
+
+def test_a_run_without_tasks_is_refused() -> None:
+    one, none = some([1.0], "one"), report([], "none")
+    for a, b in ((one, none), (none, one)):
+        with pytest.raises(TracerError, match="run none has no tasks to compare"):
+            compare([a], [b])

@@ -17,7 +17,7 @@ from analysis.synthetic import (
     table,
     task,
 )
-from tracer_hooks.analysis import findings, thresholds
+from tracer_hooks.analysis import findings, signals, thresholds
 from tracer_hooks.analysis.summary import measure, summarise
 from tracer_hooks.analysis.tables import relations
 from tracer_hooks.report import markdown, terminal
@@ -218,6 +218,21 @@ def test_a_host_that_was_restarted_or_read_once_says_nothing() -> None:
     waiting = quiet(waits=(1.1, 0.0, 7.1, 0.0, 1.8))
     assert "host_against_tasks" not in found(waiting, hosts=restarted)
     assert "host_against_tasks" not in found(waiting, hosts=restarted[:1])
+
+
+def test_only_what_the_hosts_did_meanwhile_counts() -> None:
+    """A run that was resumed two days later, on hosts one of which was restarted in between."""
+    day = 2 * 86_400
+    rows = [
+        *(host(0, 1000, 5000, 100), host(100, 1087, 5008, 105)),
+        *(host(day, 9000, 90_000, 100), host(day + 100, 9087, 90_008, 105)),
+        *({**row, "host": "m"} for row in (host(0, 1000, 5000, 100), host(60, 1087, 5008, 105))),
+        *({**row, "host": "m"} for row in (host(90, 1, 9, 0), host(190, 88, 17, 5))),
+    ]
+    seen = signals.hosts(relations({"hosts": table("hosts", rows)}, RUN))
+    assert seen["host_count"] == 2
+    assert seen["cpu_busy_s"] == pytest.approx(4 * 87)
+    assert (seen["busy_share"], seen["iowait_share"]) == pytest.approx((0.87, 0.05))
 
 
 def test_a_realistic_run_tells_its_story() -> None:

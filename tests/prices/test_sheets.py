@@ -205,3 +205,57 @@ def test_libclouds_own_catalogue() -> None:
     assert all(price.per_hour is None or price.per_hour > 0 for price in sheet.prices)
     (found,) = sheet.of(None, Instance("Standard_D4s_v3", "eastus", "Microsoft Azure"))
     assert found.per_hour == pytest.approx(0.192)
+
+
+RATE = {"PricingUnit": "vCPU-Hours", "BillingCurrency": "USD", "ListUnitPrice": "0.05"}
+
+
+@pytest.mark.parametrize(
+    ("says", "instance", "holds"),
+    [
+        ({}, None, True),
+        ({}, Instance("m5.large", "eu-west-1", "AWS", "Dynamic"), True),
+        ({"ProviderName": "AWS"}, LARGE, True),
+        ({"ProviderName": "AWS"}, Instance("n1-standard-4", "eu", "Google Cloud"), False),
+        ({"ProviderName": "AWS"}, None, False),
+        ({"ProviderName": "our cluster"}, None, True),
+        ({"ProviderName": "our cluster"}, LARGE, False),
+        ({"PricingCategory": "Dynamic"}, LARGE, False),
+        ({"PricingCategory": "Dynamic"}, None, False),
+        ({"PricingCategory": "spot"}, Instance("m5.large", None, "AWS", "Dynamic"), True),
+        ({"PricingCategory": "Standard"}, Instance("m5.large", None, "AWS", "Dynamic"), False),
+        ({"SkuId": "m5.large"}, LARGE, True),
+        ({"SkuId": "m5.large"}, Instance("c5.large", "eu-west-1", "AWS"), False),
+        ({"SkuId": "m5.large"}, None, False),
+        ({"SkuId": "core-hours"}, LARGE, True),
+        ({"RegionId": "us-east-1"}, LARGE, False),
+    ],
+)
+def test_what_a_rate_says_has_to_fit_the_host(
+    says: dict[str, str], instance: Instance | None, holds: bool
+) -> None:
+    (price,) = parse_sheet([{**RATE, **says}], "s").prices
+    assert price.holds_for("h", instance) is holds
+
+
+def test_of_two_rates_the_one_that_says_more_stands() -> None:
+    more = {**RATE, "RegionId": "eu-west-1", "ListUnitPrice": "0.07"}
+    for rows in ([RATE, more], [more, RATE]):
+        found = rates(Pricing((parse_sheet(rows, "s"),)), [Host("r", "h", LARGE)])
+        assert found.table["cpu_rate"].to_pylist() == [0.07]
+
+
+def test_two_rates_that_fit_alike_are_no_price() -> None:
+    rows = [
+        {**RATE, "RegionId": "eu-west-1", "ListUnitPrice": "0.07"},
+        {**RATE, "ProviderName": "AWS", "ListUnitPrice": "0.06"},
+    ]
+    sheets = (parse_sheet(rows, "mine"), price_sheets()["generic"]())
+    found = rates(Pricing(sheets), [Host("r", "h", LARGE)])
+    assert found.table["cpu_rate"].to_pylist() == [None]
+    ((_, why),) = found.hosts
+    assert why is not None
+    assert why.startswith("mine: it has two prices for a core that fit alike (0.06 and 0.07)")
+    rows[1]["ListUnitPrice"] = "0.07"
+    found = rates(Pricing((parse_sheet(rows, "mine"),)), [Host("r", "h", LARGE)])
+    assert found.table["cpu_rate"].to_pylist() == [0.07]

@@ -10,6 +10,7 @@ import pandas as pd
 
 from tracer_hooks.analysis.compare_inputs import IDENTITY, MEASURES, observations
 from tracer_hooks.analysis.compare_noise import changes, ratios
+from tracer_hooks.errors import TracerError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +45,13 @@ class Comparison:
 
 
 def compare(a: Sequence[RunReport], b: Sequence[RunReport]) -> Comparison:
-    """Compare the runs of `b` with those of `a`, each with its newest run first."""
+    """Compare the runs of `b` with those of `a`, each with its newest run first.
+
+    Raises TracerError where one of them has no tasks.
+    """
+    for report in (*a, *b):
+        if report.by_task.empty:
+            raise TracerError(f"run {report.run['run_id']} has no tasks to compare")
     seen = observations({"a": a, "b": b})
     steps, tasks = ratios(seen)
     sums = _sums(seen)

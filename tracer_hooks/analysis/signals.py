@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import ibis
 
 from tracer_hooks.analysis.attempts import attempts
+from tracer_hooks.analysis.cost_hosts import GIVEN_BACK_S
 from tracer_hooks.analysis.tables import Relations, Tables, attempt_key, relations
 from tracer_hooks.analysis.thresholds import threshold
 
@@ -71,7 +72,8 @@ def hosts(tables: Tables) -> dict[str, Any]:
     """What whole-host counters say of the run's window, over all hosts together.
 
     `host_count`, `busy_share` (CPU not idle and not waiting for I/O), `iowait_share`,
-    `cpu_busy_s`; null without two readings of a host.
+    `cpu_busy_s`; null without two readings of a host. What a host did while the run was away (it
+    was resumed on another day), or across a restart, is not in them.
     """
     return relations(tables).record(_hosts)
 
@@ -79,16 +81,20 @@ def hosts(tables: Tables) -> dict[str, Any]:
 def _hosts(t: Relations) -> ir.Table:
     readings = t["hosts"]
     counters = [f"cpu_{state}_s" for state in ("user", "system", "idle", "iowait", "steal")]
-    grown = readings.group_by("host").agg(
-        readings=readings.count(),
-        **{
-            name: readings[name].argmax(readings.at) - readings[name].argmin(readings.at)
-            for name in counters
-        },
+    before = ibis.window(group_by="host", order_by="at")
+    steps = readings.mutate(second=readings.at.epoch_seconds())
+    steps = steps.select(
+        "host",
+        gap_s=steps.second - steps.second.lag().over(before),
+        **{name: steps[name] - steps[name].lag().over(before) for name in counters},
     )
-    # A counter that fell is a host that was restarted in between: nothing can be said of it.
-    usable = grown.filter((grown.readings > 1) & (grown.cpu_idle_s >= 0) & (grown.cpu_user_s >= 0))
-    sums = usable.agg(host_count=usable.count(), **{name: usable[name].sum() for name in counters})
+    # A counter that fell is a host that was restarted in between.
+    usable = steps.filter(
+        (steps.gap_s <= GIVEN_BACK_S) & (steps.cpu_idle_s >= 0) & (steps.cpu_user_s >= 0)
+    )
+    sums = usable.agg(
+        host_count=usable.host.nunique(), **{name: usable[name].sum() for name in counters}
+    )
     steal, iowait = sums.cpu_steal_s.fill_null(0.0), sums.cpu_iowait_s
     busy = sums.cpu_user_s + sums.cpu_system_s
     whole = (busy + sums.cpu_idle_s + iowait + steal).nullif(0.0)

@@ -91,14 +91,16 @@ def _sides(options: argparse.Namespace, store: Store) -> tuple[list[str], list[s
 
 def _group(store: Store, names: str) -> list[str]:
     """The runs of `a1,a2,a3`, newest first. A run's id may itself have a comma."""
-    from tracer_hooks.errors import TracerError
+    from tracer_hooks.errors import TracerError, UsageError
 
+    if not names.replace(",", "").strip():
+        raise UsageError(f"{names!r} names no run: write A and B, or a1,a2,a3 for several")
     try:
         return [store.resolve(names)]
     except TracerError:
         if "," not in names:
             raise
-    ids = {store.resolve(name) for name in names.split(",") if name}
+    ids = {store.resolve(name) for name in names.split(",") if name.strip()}
     runs = store.runs().sort_values("started_at", ascending=False, na_position="last")
     return [str(run_id) for run_id in runs["run_id"] if run_id in ids]
 

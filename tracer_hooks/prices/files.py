@@ -82,7 +82,7 @@ def _price(row: Mapping[str, Any]) -> Price:
         provider=provider_name(text) if (text := _text(row, "ProviderName")) else None,
         region=_text(row, "RegionId"),
         sku=_text(row, "SkuId"),
-        purchase=purchase_name(_text(row, "PricingCategory") or "Standard"),
+        purchase=purchase_name(text) if (text := _text(row, "PricingCategory")) else None,
         cpus=_number(row, "x_VCpus"),
         memory_gib=_number(row, "x_MemoryGiB"),
         gpus=_number(row, "x_Gpus"),

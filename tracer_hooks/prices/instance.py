@@ -17,6 +17,7 @@ _PROVIDERS = {
     "azure": "Microsoft Azure", "microsoft": "Microsoft Azure",
     "microsoft azure": "Microsoft Azure",
 }  # fmt: skip
+CLOUDS = frozenset(_PROVIDERS.values())
 # FOCUS's PricingCategory: Dynamic prices are those of spot and preemptible machines.
 _PURCHASES = {
     "on-demand": "Standard", "ondemand": "Standard", "standard": "Standard",
@@ -61,7 +62,7 @@ def parse_instance(text: str, region: str | None = None) -> tuple[str | None, In
             "aws/eu-west-1/m5.xlarge:spot, or HOST=aws/eu-west-1/m5.xlarge"
         )
     provider = provider_name(parts[0]) if len(parts) > 1 else None
-    if len(parts) == 2 and provider not in _PROVIDERS.values():
+    if len(parts) == 2 and provider not in CLOUDS:
         provider, region = None, parts[0]  # REGION/TYPE
     elif len(parts) == 3:
         region = parts[1]

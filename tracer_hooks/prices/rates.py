@@ -23,6 +23,8 @@ METHODS = ("resource_rates", "dominant_share", "whole_instance", "slurm_tres")
 # an hour of each costs in the generic sheet, which is the ratio that OpenCost splits nodes by.
 SPLIT = {"cpu": 0.031611, "memory": 0.004237, "gpu": 0.95}
 DEFAULT_MARGIN = 0.25
+_NAMES = {"host": "the host", "cpu": "a core", "memory": "a GiB", "gpu": "a GPU",
+          "billing": "a unit of billing"}  # fmt: skip
 _SIZE_UNKNOWN = "how large the host is is not known"
 
 
@@ -140,17 +142,43 @@ def _host_rates(pricing: Pricing, host: Host) -> _Found:
         prices = sheet.of(host.name, host.instance)
         if not prices:
             continue
-        best: dict[str, Price] = {}
-        for price in prices:
-            before = best.get(price.unit)
-            if before is None or _newer(price, before):
-                best[price.unit] = price
+        best = _best(prices)
+        if isinstance(best, str):
+            # Not on to the next sheet: this one knows the host, and its price comes first.
+            return {}, [], f"{sheet.name}: {best}"
         row = _METHODS[pricing.method](best, host)
         if isinstance(row, str):
             whys.append(f"{sheet.name}: {row}")
             continue
         return row, [(sheet.name, price) for price in best.values()], None
     return {}, [], "; ".join(whys) or _why_none(pricing, host)
+
+
+def _best(prices: Iterable[Price]) -> dict[str, Price] | str:
+    """One price for each unit: of those that say most, the newest; or why that can't be told."""
+    best: dict[str, Price] = {}
+    for price in sorted(prices, key=_says):  # stable: what stands below is later
+        before = best.get(price.unit)
+        if before is None or _says(price) > _says(before) or _newer(price, before):
+            best[price.unit] = price
+    for price in prices:
+        chosen = best[price.unit]
+        alike = price.says == chosen.says or _says(price) < _says(chosen) or price.hosts
+        if not alike and price.per_hour != chosen.per_hour:
+            amounts = " and ".join(f"{p.per_hour}" for p in sorted((price, chosen), key=_amount))
+            return (
+                f"it has two prices for {_NAMES[price.unit]} that fit alike ({amounts}): let them "
+                "say by ProviderName, RegionId, SkuId, PricingCategory what they are of"
+            )
+    return best
+
+
+def _says(price: Price) -> int:
+    return sum(said is not None for said in price.says)
+
+
+def _amount(price: Price) -> float:
+    return price.per_hour or 0.0
 
 
 def _newer(price: Price, before: Price) -> bool:

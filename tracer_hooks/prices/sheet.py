@@ -6,11 +6,13 @@ has no column for begins with `x_`, as it asks. See docs/cost.md.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from tracer_hooks.errors import TracerError
+from tracer_hooks.prices.instance import CLOUDS
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -30,6 +32,13 @@ UNITS = {
 }
 
 
+STANDARD = "Standard"
+_RESOURCES = frozenset({
+    *("cpu", "cpus", "vcpu", "vcpus", "core", "cores", "gpu", "gpus"),
+    *("memory", "mem", "ram", "gib", "billing"),
+})  # fmt: skip
+
+
 class PriceError(TracerError):
     """A price sheet, or what was asked of it, is not what it should be."""
 
@@ -44,7 +53,7 @@ class Price:
     provider: str | None = None
     region: str | None = None
     sku: str | None = None
-    purchase: str = "Standard"
+    purchase: str | None = None  # not said: of a whole host Standard, of a rate any
     cpus: float | None = None
     memory_gib: float | None = None
     gpus: float | None = None
@@ -61,19 +70,35 @@ class Price:
                 fnmatchcase(host, pattern.strip()) for pattern in self.hosts.split(",")
             )
         if self.unit != "host":
-            # A rate that names no place holds anywhere; one that does, there alone.
-            return self.region is None or (
-                instance is not None
-                and self._placed(instance)
-                and self.purchase == instance.purchase
-            )
+            return self._rate_holds_for(instance)
         return (
             instance is not None
-            and self.sku is not None
-            and _plain(self.sku) == _plain(instance.sku)
-            and self.purchase == instance.purchase
+            and self._is_of(instance.sku)
+            and (self.purchase or STANDARD) == instance.purchase
             and self._placed(instance)
         )
+
+    def _rate_holds_for(self, instance: Instance | None) -> bool:
+        """A rate that names no place and no machine holds anywhere; what it names has to fit. Of a
+        machine that nobody knows it can't be said that it is one of a cloud's, or spot."""
+        of_resource = self.sku is None or _names_resource(self.sku)
+        if instance is None:
+            at_home = self.region is None and self.provider not in CLOUDS
+            return at_home and of_resource and (self.purchase or STANDARD) == STANDARD
+        return (
+            (of_resource or self._is_of(instance.sku))
+            and self.purchase in (None, instance.purchase)
+            and self._placed(instance)
+        )
+
+    def _is_of(self, sku: str) -> bool:
+        return self.sku is not None and _plain(self.sku) == _plain(sku)
+
+    @property
+    def says(self) -> tuple[str | None, ...]:
+        """Of what it is the price: of two prices of one unit, the one that says more stands."""
+        sku = None if self.sku is None or self.unit == "host" else self.sku
+        return (self.provider, self.region, sku, self.purchase)
 
     def _placed(self, instance: Instance) -> bool:
         """In the same region, of the same provider: another region's price is no price. A row that
@@ -103,6 +128,11 @@ class PriceSheet:
 
 def _same(one: str, other: str) -> bool:
     return one.casefold() == other.casefold()
+
+
+def _names_resource(sku: str) -> bool:
+    """`core-hour` is what is sold, and no machine that has to be the host's."""
+    return not _RESOURCES.isdisjoint(re.findall(r"[a-z]+", sku.casefold()))
 
 
 def _plain(sku: str) -> str:
