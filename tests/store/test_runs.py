@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tracer_hooks.adapter import RunRecord
+from tracer_hooks.analysis.summary import run_facts
 from tracer_hooks.store import Store
 from tracer_hooks.store.layout import Layout
 
@@ -132,3 +133,18 @@ def test_a_reader_of_all_runs_looks_for_their_folders_once(
     monkeypatch.setattr(Layout, "spool_folders", counted)
     assert len(Store(tmp_path).runs()) == 12
     assert len(scans) <= 3  # for their ids, their records and their tasks
+
+
+def test_a_report_says_of_a_resumed_run_what_the_list_does(tmp_path: Path) -> None:
+    """From its first start to its last end, however often it was resumed."""
+    for start, status in ((0.0, "failed"), (500.0, "succeeded")):
+        begun = spools.START + start
+        record = RunRecord("r1", store=tmp_path, pipeline="p", started_at=begun)
+        record.end(status, ended_at=begun + 10)
+    spools.write(tmp_path, finished("a", "lost", start=2))
+    listed = only_run(tmp_path)
+    assert listed["wall_s"] == 510
+    told = run_facts(Store(tmp_path), "r1")
+    assert {name: told[name] for name in ("started_at", "ended_at", "wall_s", "status")} == {
+        name: listed[name] for name in ("started_at", "ended_at", "wall_s", "status")
+    }

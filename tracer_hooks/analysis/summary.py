@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import ibis
-
 from tracer_hooks.analysis import signals, usage
-from tracer_hooks.analysis.attempts import attempts
 from tracer_hooks.analysis.cost import CostReport, cost
 from tracer_hooks.analysis.coverage import coverage
 from tracer_hooks.analysis.dashboard import dashboard
@@ -16,6 +13,8 @@ from tracer_hooks.analysis.failures import Failures, failures
 from tracer_hooks.analysis.findings import Finding, Measured, findings
 from tracer_hooks.analysis.tables import Relations, Tables, records, relations
 from tracer_hooks.analysis.verdicts import Verdicts, verdicts
+from tracer_hooks.store.runs import TASK_COLUMNS, derive
+from tracer_hooks.store.schema import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,7 +77,7 @@ def summarise(
         row["step"]: "elsewhere" if row["reason"] == "elsewhere" else row["label"] for row in said
     }
     return RunReport(
-        run=run_facts(t, run_id, measured.totals),
+        run=run_facts(t, run_id),
         totals=measured.totals,
         tasks=usage.by_attempt(t),
         by_task=usage.by_task(t),
@@ -107,47 +106,19 @@ def measure(tables: Tables, steps: pd.DataFrame | None = None) -> Measured:
     )
 
 
-def run_facts(tables: Tables, run_id: str, totals: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns of `runs` for one run, `run_id` first.
-
-    A run that no adapter recorded gets its facts from its tasks: from the first start to the last
-    end, `running` if any task runs, `lost` or `failed` if any task's last attempt is, else
-    `succeeded`.
-    """
+def run_facts(tables: Tables, run_id: str) -> dict[str, Any]:
+    """The columns of `runs` for one run, `run_id` first, as `store.runs.derive` has them: what the
+    list of runs says of a run, a report says too."""
     t = relations(tables, run_id)
-    record = t.frame(_newest_run)
-    facts: dict[str, Any] = dict.fromkeys(str(name) for name in record.columns)
-    newest = records(record)
-    if newest:
-        facts.update(newest[0])
-    for name, value in t.record(_seen_of_run).items():
-        if facts[name] is None and not (name == "ended_at" and newest):
-            facts[name] = value
-    facts["run_id"] = run_id
-    if facts["status"] is None:
-        facts["status"] = _status(totals)
-    if facts["status"] == "running":
-        facts["ended_at"] = None
-    if facts["wall_s"] is None and facts["started_at"] and facts["ended_at"]:
-        facts["wall_s"] = (facts["ended_at"] - facts["started_at"]).total_seconds()
-    return facts
+    rows = derive(t.arrow(_records), t.arrow(_listed)).to_pylist(maps_as_pydicts="lossy")
+    found: dict[str, Any] = next((row for row in rows if row["run_id"] == run_id), {})
+    names = [name for name in TABLES["runs"].names if name != "spool"]
+    return {"run_id": run_id, **{name: found.get(name) for name in names}}
 
 
-def _newest_run(t: Relations) -> ir.Table:
-    """A run id used twice has two records: the one that started last speaks for the run."""
-    return t["runs"].drop("spool").order_by(ibis.desc("started_at")).limit(1)
+def _records(t: Relations) -> ir.Table:
+    return t["runs"].drop("spool")
 
 
-def _seen_of_run(t: Relations) -> ir.Table:
-    a = attempts(t)
-    shared = {name: a[name].max() for name in ("pipeline", "engine", "host", "user", "workdir")}
-    return a.agg(started_at=a.started_at.min(), ended_at=a.ended_at.max(), **shared)
-
-
-def _status(totals: Mapping[str, Any]) -> str | None:
-    if not totals["count"]:
-        return None
-    for status in ("running", "lost", "failed", "cancelled"):
-        if totals[f"{status}_count"]:
-            return status
-    return "succeeded"
+def _listed(t: Relations) -> ir.Table:
+    return t["tasks"].select("run_id", *TASK_COLUMNS)

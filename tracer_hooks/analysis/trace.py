@@ -87,11 +87,10 @@ class RunTrace:
 
 def run_trace(tables: Tables, run_id: str) -> RunTrace:
     """The run `run_id`, ready to be gone through."""
-    from tracer_hooks.analysis import usage
     from tracer_hooks.analysis.summary import run_facts
 
     t = relations(tables, run_id)
-    return RunTrace(run_facts(t, run_id, usage.totals(t)), records(t.frame(_hosts)), t)
+    return RunTrace(run_facts(t, run_id), records(t.frame(_hosts)), t)
 
 
 def _hosts(t: Relations) -> ir.Table:

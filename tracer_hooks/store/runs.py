@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
+_LONGEST_S = 1e10
+
 # All that is read of `tasks` to list the runs.
 TASK_COLUMNS = [
     "task_id", "attempt", "started_at", "ended_at", "wall_s", "status", "cpu_s",
@@ -150,7 +152,9 @@ def _last_seen(tasks: pa.Table) -> pa.ChunkedArray:
     """When a task ended, or until when it was seen."""
     import pyarrow.compute as pc
 
-    seconds = pc.fill_null(tasks["wall_s"], 0.0)
+    # A damaged figure (infinite, no number) must not keep the runs from being listed.
+    sane = pc.fill_null(pc.less(pc.abs(tasks["wall_s"]), _LONGEST_S), False)
+    seconds = pc.if_else(sane, tasks["wall_s"], 0.0)
     lasted = pc.round(pc.multiply(seconds, 1e6)).cast(pa.int64()).cast(pa.duration("us"))
     return pc.coalesce(tasks["ended_at"], pc.add(tasks["started_at"], lasted))
 
