@@ -111,9 +111,7 @@ class Observer:
         self._look(now)
         if now >= self._next_reading:
             self._read(now)
-            elapsed = now - self.started
-            gap = min(_LONGEST_READING_S, max(_READING_S, elapsed / _READINGS_PER_TASK))
-            self._next_reading = now + (gap if elapsed > 2 * _READING_S else _FIRST_READING_S * 2)
+            self._next_reading = now + reading_gap_s(now - self.started)
         cost = time.process_time() - begin
         # The lower of two: what is paid once (an import, a first look at each process) says nothing
         # of the looks to come, and on a busy host would keep them off for the task's best part.
@@ -150,11 +148,14 @@ class Observer:
         """How many images of these names, forked or not, have ended; None if some went unseen."""
         if not any(source.counts_processes for source in self.sources):
             return None
+        written = self.rows.ended_of(kinds)
+        if written is None:
+            return None
         recent = list(self.tree.ended)
         if self.tree.lifecycle is not None:
             recent += self.tree.lifecycle.unpaid
         waiting = [image for image in recent if (image.comm, image.forked) in kinds]
-        return len(waiting) + sum([self.rows.kinds.get(kind, 0) for kind in kinds])
+        return len(waiting) + written
 
     def degraded(self, what: str, why: str) -> None:
         """Say in the record what could not be observed."""
@@ -276,8 +277,9 @@ class Observer:
             image = process.image
             if image.forked and now - image.born < FORK_THEN_EXEC_S:
                 continue  # about to become another program
-            self.rows.still_alive(image)
+            self.rows.changed(image)
             process.changed = False
+        self.rows.write_changed(now)
         line = {
             "t": "r", "at": now + self.since, "elapsed_s": now - self.started,
             "cpu_user_s": user, "cpu_system_s": system, "cpu_s": user + system,
@@ -349,3 +351,10 @@ def _boot_offset() -> float:
     """The monotonic clock less the time since boot, suspension included: 0 or negative."""
     clock = getattr(time, "CLOCK_BOOTTIME", None)
     return 0.0 if clock is None else time.monotonic() - time.clock_gettime(clock)
+
+
+def reading_gap_s(elapsed_s: float) -> float:
+    """How long after a reading the next one is taken, in a task that has run so long."""
+    if elapsed_s <= 2 * _READING_S:
+        return _FIRST_READING_S * 2
+    return min(_LONGEST_READING_S, max(_READING_S, elapsed_s / _READINGS_PER_TASK))

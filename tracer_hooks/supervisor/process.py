@@ -27,7 +27,7 @@ class Image:
         "disk_write_bytes", "ended", "exe", "exec_of", "exit_code", "forked", "id", "io_base",
         "io_read_chars", "io_write_chars", "memory_peak_bytes", "network_rx_bytes",
         "network_tx_bytes", "parent_id", "pid", "ppid", "replaced", "signal", "src",
-        "system_base_s", "system_s", "threads_peak", "user_base_s", "user_s", "written",
+        "system_base_s", "system_s", "threads_peak", "told", "user_base_s", "user_s", "written",
     )  # fmt: skip
 
     def __init__(self, number: int, pid: int, ppid: int, born: float) -> None:
@@ -35,6 +35,7 @@ class Image:
         self.pid = pid
         self.ppid = ppid
         self.born = born
+        self.told = born  # when its figures were last written
         self.ended = None  # type: float | None
         self.parent_id = None  # type: int | None
         self.exec_of = None  # type: int | None

@@ -14,6 +14,12 @@ _ROWS = 1000  # after these many, what is short and small is folded
 _ROWS_AT_MOST = 20_000  # and after these, everything
 _WORTH_A_ROW_S = 0.1  # CPU seconds
 _GROUPS = 500
+_GROUPS_AT_MOST = 2000  # from there on one more, for every program that has none
+_KINDS = 2000
+OTHER_PROGRAMS = "other programs"
+# The figures of an image that runs on are no older than this share of its age, nor than this.
+_UNTOLD_SHARE = 0.05
+_LONGEST_UNTOLD_S = 300.0
 _NAMING_WORDS = 3  # of argv: enough for `samtools sort`, `java -jar x.jar`
 _WORD = 80
 
@@ -62,7 +68,9 @@ class Rows:
     def __init__(self, spool: Spool, since: float, options: Options) -> None:
         self.count = 0  # images that ended
         self.short_count = 0  # of those, that lived shorter than the interval
-        self.kinds = {}  # type: dict[tuple[str, bool], int]  # of those, by name and whether forked
+        self._kinds = {}  # type: dict[tuple[str, bool], int]  # of those, by name and if forked
+        self._kinds_left_out = False
+        self._changed = {}  # type: dict[int, Image]  # by id: their figures are to be written
         self._spool = spool
         self._since = since
         self._short_s = options.interval_s
@@ -71,17 +79,29 @@ class Rows:
         self._written = 0
         self._groups = {}  # type: dict[tuple[object, ...], _Group]
 
-    def still_alive(self, image: Image) -> None:
-        """Write the figures so far of an image that runs on."""
+    def changed(self, image: Image) -> None:
+        """An image that runs on has new figures, to be written when it is their turn."""
         self._identify(image)
+        self._changed[image.id] = image
+
+    def write_changed(self, now: float) -> None:
+        """Write the figures so far of images that changed: of young ones at once, of older ones at
+        longer intervals, so that a record does not grow with each worker and reading."""
+        for image in list(self._changed.values()):
+            gap_s = min(_LONGEST_UNTOLD_S, _UNTOLD_SHARE * (now - image.born))
+            if now - image.told >= gap_s:
+                self._write(image, now)
+
+    def _write(self, image: Image, now: float) -> None:
+        image.told = now
+        self._changed.pop(image.id, None)
         self._spool.add(image.figures_line(self._since))
 
     def ended(self, images: "list[Image]") -> None:
         """Write or fold images that have ended (or were let go)."""
         for image in images:
             self.count += 1
-            kind = image.comm, image.forked
-            self.kinds[kind] = self.kinds.get(kind, 0) + 1
+            self._count_kind((image.comm, image.forked))
             lived_s = 0.0 if image.ended is None else max(0.0, image.ended - image.born)
             short = image.ended is not None and lived_s < self._short_s
             self.short_count += short
@@ -89,7 +109,19 @@ class Rows:
                 self._group(image).add(image, lived_s, short)
                 continue
             self._identify(image)
-            self._spool.add(image.figures_line(self._since))
+            self._write(image, image.told)
+
+    def ended_of(self, kinds: "set[tuple[str, bool]]") -> "int | None":
+        """How many images of these names, forked or not, have ended; None if not all were kept."""
+        if self._kinds_left_out and not kinds.issubset(self._kinds):
+            return None
+        return sum([self._kinds.get(kind, 0) for kind in kinds])
+
+    def _count_kind(self, kind: "tuple[str, bool]") -> None:
+        if kind in self._kinds or len(self._kinds) < _KINDS:
+            self._kinds[kind] = self._kinds.get(kind, 0) + 1
+        else:
+            self._kinds_left_out = True
 
     def write_groups(self) -> None:
         """Write what changed in the folded groups."""
@@ -110,8 +142,18 @@ class Rows:
         argv = [word[:_WORD] for word in words]
         key = (image.comm, image.exe, *argv)
         group = self._groups.get(key)
+        if group is None and len(self._groups) >= _GROUPS_AT_MOST:
+            return self._others(image)
         if group is None:
             group = self._groups[key] = _Group(len(self._groups), image, argv)
+        return group
+
+    def _others(self, image: Image) -> _Group:
+        """Programs are as many as the processes, too: one group for all the rest."""
+        group = self._groups.get(())
+        if group is None:
+            group = self._groups[()] = _Group(len(self._groups), image, [])
+            group.comm, group.exe = OTHER_PROGRAMS, None
         return group
 
     def _identify(self, image: Image) -> None:

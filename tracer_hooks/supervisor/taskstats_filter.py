@@ -8,6 +8,8 @@ the budget still come through, listening stops for a while, and the record says 
 import posix
 import select
 
+from tracer_hooks.supervisor.sources import Refused
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tracer_hooks.supervisor.observer import Observer
@@ -34,6 +36,7 @@ class Filter:
         self._window_since = observer.started
         self._others = 0
         self._until = 0.0
+        self._attached = True  # what is blocked, at the socket that is open now
         self._pause_s = _PAUSE_S
         self._usable = hasattr(posix, "pidfd_open")
         self.paused_ever = False
@@ -45,10 +48,19 @@ class Filter:
             return False
         if now < self._until:
             return True
+        try:
+            self._messages.resume()
+        except (OSError, Refused):
+            self._until = now + self._pause_s
+            return True
         self._until = 0.0
         self._window_since, self._others = now, 0
-        self._messages.resume()
+        self._forget_the_dead()  # their numbers may be ours by now
+        self._attached = self._attach()  # the socket is a new one, which drops nothing yet
         return False
+
+    def _attach(self) -> bool:
+        return not self._pidfds or self._messages.block(list(self._pidfds))
 
     def update(self, others: int, now: float) -> None:
         """So many records of others came through; look what to do about them."""
@@ -60,6 +72,8 @@ class Filter:
         if changed and not self._messages.block(list(self._pidfds)):
             self._usable = False
             self.close()
+        elif not self._attached:
+            self._attached = changed or self._attach()
         if now - self._window_since < _WINDOW_S:
             return
         rate = self._others / (now - self._window_since)
