@@ -14,7 +14,8 @@ from tracer_hooks.supervisor import identifiers, jsonl
 from tracer_hooks.supervisor.evidence import Received
 from tracer_hooks.supervisor.options import parse
 from tracer_hooks.supervisor.outcome import outcome
-from tracer_hooks.supervisor.procfs import Proc
+from tracer_hooks.supervisor.process import Image, Process
+from tracer_hooks.supervisor.procfs import Proc, Stat
 from tracer_hooks.supervisor.redact import MASK, redact_argv
 from tracer_hooks.supervisor.waits import DISK, IDLE, NETWORK, RUN, WallSplit
 
@@ -294,3 +295,22 @@ def test_options_are_exact() -> None:
     for wrong in ([], ["walk"], ["run"], ["run", "--store"], ["run", "--nope", "1", "--", "x"]):
         with pytest.raises(ValueError, match=r"."):
             parse(wrong)
+
+
+def test_a_worker_that_is_met_as_it_exits_is_a_worker(tmp_path: Path) -> None:
+    # its memory is gone, and with it argv, exe and the address of its stack; it is no zombie yet
+    (tmp_path / "8").mkdir()
+    (tmp_path / "8" / "cmdline").write_bytes(b"")
+    fields = ["R", "7", *["0"] * 60]
+    parent = Process(
+        7, Stat(_stat(7, "python3", [*fields[:25], "4096", *fields[26:]])), Image(1, 7, 1, 0.0)
+    )
+    parent.image.comm, parent.image.argv = "python3", ["python3", "x.py"]
+    for comm, forked in (("python3", True), ("sort", False)):
+        image = Image(2, 8, 7, 1.0)
+        image.identify(Proc(str(tmp_path)), Stat(_stat(8, comm, fields)), parent)
+        assert (image.comm, image.forked, image.parent_id) == (comm, forked, 1)
+
+
+def _stat(pid: int, comm: str, fields: list[str]) -> bytes:
+    return f"{pid} ({comm}) {' '.join(fields)}".encode()

@@ -66,7 +66,8 @@ class Image:
         self.argv = proc.command_line(self.pid)
         if parent is not None:
             self.parent_id = parent.image.id
-            if stat.state == b"Z":  # nothing is left to compare but the name
+            # It has ended, or its memory is gone already: nothing is left to compare but the name.
+            if stat.state == b"Z" or not (stat.start_stack or self.exe or self.argv):
                 self.forked = self.comm == parent.image.comm
             elif stat.start_stack:
                 self.forked = stat.start_stack == parent.start_stack
