@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tracer_hooks_airflow import traced
+from tracer_hooks_airflow import pages, traced
 from tracer_hooks_airflow.decorator import asked_of
 from tracer_hooks_airflow.elsewhere import elsewhere
 from tracer_hooks_airflow.identity import card_of, run_key, task_key
@@ -157,3 +157,28 @@ def test_paths_hold_any_name() -> None:
         "/tracer-hooks/run?dag_id=a%20b&run_id=m__2026-01-01T00%3A00%3A00%2B00%3A00"
     )
     assert task_path("d", "r", "t", -1, 2).endswith("task_id=t&map_index=-1&try_number=2")
+
+
+@pytest.mark.parametrize("name", ["--output={}", "--store={}", "-h"])
+def test_a_name_that_a_page_is_asked_for_is_no_option(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "written"
+    monkeypatch.setenv("TRACER_HOOKS_STORE", str(tmp_path / "store"))
+    asked = {"dag_id": name.format(target), "run_id": "", "task_id": name.format(target)}
+    seen: list[list[str]] = []
+
+    def keep(command: list[str], **_: Any) -> SimpleNamespace:
+        seen.append(command)
+        return SimpleNamespace(returncode=0, stdout="", stderr="")
+
+    monkeypatch.setattr(pages.subprocess, "run", keep)
+    pages.run_page(asked)
+    pages.task_page(asked | {"map_index": "²", "try_number": "²"})
+    for command in seen:
+        options, names = command[: command.index("--")], command[command.index("--") + 1 :]
+        assert not [word for word in options if str(target) in word]
+        assert "²" not in options
+        assert names
+        assert names[0].startswith(asked["dag_id"])
+    assert len(seen) == 2

@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 PREFIX = "/tracer-hooks"
 _TIMEOUT_S = 120
 _COLUMNS = "120"
+_MOST_DIGITS = 9
+# Each takes a core and hundreds of MB: who loads pages in a loop is to wait, not the scheduler.
+_AT_ONCE = threading.BoundedSemaphore(2)
 _NO_RECORD = (
     "Nothing is recorded of this yet. The listener observes the DAGs that [tracer_hooks] dags"
     " names; @traced and @task.traced observe the tasks that they decorate."
@@ -51,7 +55,7 @@ def run_page(asked: Mapping[str, str]) -> Page:
     from tracer_hooks_airflow.identity import run_key
 
     run = run_key(asked.get("dag_id", ""), asked.get("run_id", ""))
-    return _made(["report", run, "--format", "html"])
+    return _made(["report", "--format", "html"], run)
 
 
 def task_page(asked: Mapping[str, str]) -> Page:
@@ -60,11 +64,11 @@ def task_page(asked: Mapping[str, str]) -> Page:
 
     dag_id, run_id = asked.get("dag_id", ""), asked.get("run_id", "")
     index = asked.get("map_index", "")
-    task = task_key(asked.get("task_id", ""), int(index) if index.isdigit() else -1)
-    arguments = ["show", run_key(dag_id, run_id), task]
-    if asked.get("try_number", "").isdigit() and int(asked["try_number"]):
+    task = task_key(asked.get("task_id", ""), _number(index, -1))
+    arguments = ["show"]
+    if _number(asked.get("try_number", ""), 0):
         arguments += ["--attempt", asked["try_number"]]
-    made = _made(arguments)
+    made = _made(arguments, run_key(dag_id, run_id), task)
     if made.status != 200:
         return made
     report = html.escape(run_path(dag_id, run_id).removeprefix(PREFIX + "/"), quote=True)
@@ -78,19 +82,31 @@ def task_page(asked: Mapping[str, str]) -> Page:
     )
 
 
-def _made(arguments: list[str]) -> Page:
-    """What a command of tracer-hooks prints, or a page that says why there is nothing."""
+def _number(text: str, otherwise: int) -> int:
+    """A number of a query string, or what holds where that is none."""
+    return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else otherwise
+
+
+def _made(options: list[str], *names: str) -> Page:
+    """What a command of tracer-hooks prints, or a page that says why there is nothing.
+
+    `names` come from who asks: none of them is taken for an option.
+    """
     from tracer_hooks_airflow.settings import settings
 
-    command = [sys.executable, "-I", "-c", _COMMAND, json.dumps(sys.path), *arguments]
+    command = [sys.executable, "-I", "-c", _COMMAND, json.dumps(sys.path), *options]
+    if not _AT_ONCE.acquire(timeout=_TIMEOUT_S):
+        return Page(503, _document("tracer-hooks", "<p>Too many reports are being made.</p>"))
     try:
-        command += ["--store", str(settings().store)]
+        command += ["--store", str(settings().store), "--", *names]
         done = subprocess.run(
             command, capture_output=True, encoding="utf-8", errors="replace", check=False,
             timeout=_TIMEOUT_S, env={**os.environ, "COLUMNS": _COLUMNS, "NO_COLOR": "1"},
         )  # fmt: skip
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
         return Page(500, _document("tracer-hooks", f"<p>{html.escape(str(error))}</p>"))
+    finally:
+        _AT_ONCE.release()
     if done.returncode == 0:
         return Page(200, done.stdout)
     said = (done.stderr.strip().splitlines() or ["no answer"])[-1]
