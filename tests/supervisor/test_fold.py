@@ -85,6 +85,15 @@ def test_ten_hours_of_64_busy_workers_are_a_small_record(tmp_path: Path) -> None
         assert following - last <= 10 + max(reading_gap_s(last), min(300.0, 0.06 * following))
 
 
+def test_an_image_that_began_after_the_look_did_has_its_figures_at_once(tmp_path: Path) -> None:
+    rows, spool = _rows(tmp_path)
+    rows.changed(_image(1, "worker", born=1000.002))
+    rows.write_changed(1000.0)
+    spool.flush()
+    (lines,) = read_spools(tmp_path)
+    assert [line["t"] for line in lines] == ["p", "q"]
+
+
 def test_an_image_that_ends_is_told_at_once(tmp_path: Path) -> None:
     rows, spool = _rows(tmp_path)
     image = _image(1, "worker")

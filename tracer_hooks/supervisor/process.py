@@ -35,7 +35,7 @@ class Image:
         self.pid = pid
         self.ppid = ppid
         self.born = born
-        self.told = born  # when its figures were last written
+        self.told = None  # type: float | None  # when its figures were last written
         self.ended = None  # type: float | None
         self.parent_id = None  # type: int | None
         self.exec_of = None  # type: int | None

@@ -89,11 +89,11 @@ class Rows:
         longer intervals, so that a record does not grow with each worker and reading."""
         for image in list(self._changed.values()):
             gap_s = min(_LONGEST_UNTOLD_S, _UNTOLD_SHARE * (now - image.born))
-            if now - image.told >= gap_s:
-                self._write(image, now)
+            if image.told is None or now - image.told >= gap_s:
+                image.told = now
+                self._write(image)
 
-    def _write(self, image: Image, now: float) -> None:
-        image.told = now
+    def _write(self, image: Image) -> None:
         self._changed.pop(image.id, None)
         self._spool.add(image.figures_line(self._since))
 
@@ -109,7 +109,7 @@ class Rows:
                 self._group(image).add(image, lived_s, short)
                 continue
             self._identify(image)
-            self._write(image, image.told)
+            self._write(image)
 
     def ended_of(self, kinds: "set[tuple[str, bool]]") -> "int | None":
         """How many images of these names, forked or not, have ended; None if not all were kept."""
