@@ -7,7 +7,7 @@ import pytest
 
 from analysis.synthetic import MIB, RUN, one_task, process, table, task
 from tracer_hooks.analysis.tables import records
-from tracer_hooks.analysis.task import TaskReport, find_task, summarise_task
+from tracer_hooks.analysis.task import TaskReport, find_task, recorded, summarise_task
 from tracer_hooks.errors import TracerError
 
 
@@ -85,6 +85,19 @@ def test_only_the_attempts_own_rows_are_shown() -> None:
     ]
     tables = {"tasks": table("tasks", rows), "tools": table("tools", tools)}
     assert list(summarise_task(tables, RUN, "t1", attempt=1).tools["tool"]) == ["tool1"]
+
+
+def test_everything_on_record_of_an_attempt_and_of_no_other() -> None:
+    rows = [task("t1", spool="x"), task("t1", attempt=2, spool="y"), task("t2", spool="z")]
+    keys = [{"task_id": row["task_id"], "attempt": row["attempt"], "spool": row["spool"]}
+            for row in rows]  # fmt: skip
+    readings = [{**key, "elapsed_s": 1.0, "process_id": n} for key in keys for n in (3, None)]
+    tables = {"tasks": table("tasks", rows), "readings": table("readings", readings)}
+    found = recorded(tables, RUN, "t1")
+    assert [row["attempt"] for row in found["tasks"]] == [2]
+    assert [(row["attempt"], row["process_id"]) for row in found["readings"]] == [(2, None), (2, 3)]
+    assert found["events"] == []
+    assert not any("spool" in row for rows in found.values() for row in rows)
 
 
 NAMES = {"tasks": table("tasks", [

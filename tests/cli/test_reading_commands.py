@@ -152,7 +152,7 @@ def test_show_says_which_tasks_there_are(store: Path, capsys: Capsys) -> None:
     done = here(capsys, "show", "second", "a", "--store", store)
     message = one_error(done, 1) if done.returncode else ""
     assert message == "" or "names 2 tasks" in message
-    assert "no task 'zzz' in this run" in one_error(
+    assert "no task 'zzz' in run 'second'" in one_error(
         here(capsys, "show", "second", "zzz", "--store", store), 1
     )
 

@@ -24,6 +24,14 @@ if TYPE_CHECKING:
 
 BUCKETS = 48  # what fits beside a label and a figure in 80 columns
 MAX_EVENTS = 1000
+# The tables that hold rows of an attempt, and how these are ordered.
+RECORDED = {
+    "tasks": ["started_at"],
+    "processes": ["process_id"],
+    "tools": ["tool"],
+    "readings": ["elapsed_s", "process_id"],
+    "events": ["at", "kind"],
+}
 _LISTED = 8
 _RATES = {
     "cores": "cpu_s",
@@ -65,15 +73,8 @@ def summarise_task(
     """
     t = relations(tables, run_id)
     all_of_it = t.of(task_id=task_id).frame(_attempts)
-    rows = records(all_of_it)
-    chosen = [row for row in rows if attempt in (None, row["attempt"])]
-    if not rows:
-        raise TracerError(f"no task {task_id!r} in run {run_id!r}")
-    if not chosen:
-        there = ", ".join(str(row["attempt"]) for row in rows)
-        raise TracerError(f"task {task_id!r} has no attempt {attempt}; it has {there}")
-    row = next((row for row in chosen if row["last_attempt"]), chosen[-1])
-    own = t.of(**{key: row[key] for key in ("task_id", "attempt", "spool") if row[key] is not None})
+    row = _chosen(records(all_of_it), run_id, task_id, attempt)
+    own = _of_attempt(t, row)
     return TaskReport(
         attempt={name: value for name, value in row.items() if name != "spool"},
         attempts=all_of_it.drop(columns="spool"),
@@ -83,6 +84,43 @@ def summarise_task(
         events=own.frame(_events),
         failure=_failure(t, row),
     )
+
+
+def recorded(
+    tables: Tables, run_id: str, task_id: str, attempt: int | None = None
+) -> dict[str, list[dict[str, Any]]]:
+    """All rows on record of the same attempt, by the names of the tables in RECORDED.
+
+    Raises TracerError as `summarise_task` does.
+    """
+    t = relations(tables, run_id)
+    row = _chosen(records(t.of(task_id=task_id).frame(_attempts)), run_id, task_id, attempt)
+    own = _of_attempt(t, row)
+    return {name: records(own.frame(_rows_of, name)) for name in RECORDED}
+
+
+def _rows_of(t: Relations, name: str) -> ir.Table:
+    # What is said of the whole task, as a reading, comes before what is said of its processes.
+    order = [ibis.asc(column, nulls_first=True) for column in RECORDED[name]]
+    return t[name].drop("spool").order_by(order)
+
+
+def _chosen(
+    rows: list[dict[str, Any]], run_id: str, task_id: str, attempt: int | None
+) -> dict[str, Any]:
+    """Of a task's attempts, first to last, the one with that number; the last."""
+    chosen = [row for row in rows if attempt in (None, row["attempt"])]
+    if not rows:
+        raise TracerError(f"no task {task_id!r} in run {run_id!r}")
+    if not chosen:
+        there = ", ".join(str(row["attempt"]) for row in rows)
+        raise TracerError(f"task {task_id!r} has no attempt {attempt}; it has {there}")
+    return next((row for row in chosen if row["last_attempt"]), chosen[-1])
+
+
+def _of_attempt(t: Relations, row: Mapping[str, Any]) -> Relations:
+    keys = ("task_id", "attempt", "spool")
+    return t.of(**{key: row[key] for key in keys if row[key] is not None})
 
 
 def with_verdict(report: TaskReport, tables: Tables) -> TaskReport:
