@@ -164,7 +164,8 @@ def test_a_name_that_a_page_is_asked_for_is_no_option(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = tmp_path / "written"
-    monkeypatch.setenv("TRACER_HOOKS_STORE", str(tmp_path / "store"))
+    where = SimpleNamespace(store=tmp_path / "store")
+    monkeypatch.setattr("tracer_hooks_airflow.settings.settings", lambda: where)
     asked = {"dag_id": name.format(target), "run_id": "", "task_id": name.format(target)}
     seen: list[list[str]] = []
 

@@ -37,6 +37,14 @@ def test_settings_change_numbers_and_leave_rules_out() -> None:
     assert "slow" not in {rule.id for rule in table.rules}
 
 
+def test_a_threshold_that_is_lowered_takes_clear_with_it() -> None:
+    for rule in rule_table().rules:
+        low = rule_table({"rules": {rule.id: {"threshold": rule.threshold / 1000}}})
+        changed = next(r for r in low.rules if r.id == rule.id)
+        assert changed.clear <= changed.threshold
+        assert changed.clear == pytest.approx(rule.clear / 1000)
+
+
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
@@ -44,6 +52,11 @@ def test_settings_change_numbers_and_leave_rules_out() -> None:
         ({"rules": {"stalled": {"promql": "1"}}}, "no 'promql'"),
         ({"rules": {"stalled": {"threshold": "high"}}}, "wrong type"),
         ({"rules": {"stalled": 3}}, "to be a table"),
+        ({"measure": {"history_least": 2.5}}, "wrong type"),
+        ({"measure": {"history_least": 1}}, "from 2 on"),
+        ({"rules": {"failures": {"at_least": 0}}}, "from 1 on"),
+        ({"rules": {"stalled": {"threshold": float("nan")}}}, "from 0 on"),
+        ({"rules": {"stalled": {"threshold": 3, "clear": 4}}}, "above the threshold"),
         ({"measure": {"horizon": 3}}, "no 'horizon'"),
     ],
 )

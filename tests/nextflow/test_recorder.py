@@ -10,6 +10,7 @@ from typing import Any
 
 import tracer_hooks_nextflow
 from tracer_hooks_nextflow.packing import pack
+from tracer_hooks_nextflow.recorder import Recorder
 
 from tracer_hooks.store import Store
 
@@ -44,6 +45,24 @@ def test_what_became_of_tasks_is_summed_up(tmp_path: Path) -> None:
     assert "warning: 2 tasks not recorded: no hook ran in them" in said
     (run,) = Store(tmp_path).runs().to_dict("records")
     assert (run["status"], run["pipeline"], run["engine"]) == ("failed", "p", "nextflow")
+
+
+def test_the_run_s_command_is_redacted_as_a_whole(tmp_path: Path) -> None:
+    told = {
+        "quoted": ("nextflow run x --password 'two words' --key \"a b\"", []),
+        "torn": ("nextflow run --password 'two words", []),
+        "silent": ("nextflow run plain", ["--no-argv"]),
+        "own": ("nextflow run plain", ["--capture", "poll", "--redact", "pla.."]),
+    }
+    kept = {}
+    for run_id, (command, options) in told.items():
+        Recorder({"run_id": run_id, "store": str(tmp_path), "command": command, "options": options})
+        (spool,) = (tmp_path / "spool" / run_id).iterdir()
+        kept[run_id] = json.loads(spool.read_text().splitlines()[0])["command"]
+    assert "words" not in kept["quoted"]
+    assert kept["quoted"].startswith("nextflow run x --password ")
+    assert (kept["torn"], kept["silent"]) == (None, None)
+    assert "plain" not in kept["own"]
 
 
 def test_an_engine_that_dies_leaves_what_it_told(tmp_path: Path) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
-from tracer_hooks.alert.judge import Judge
+from tracer_hooks.alert.judge import Change, Judge
 from tracer_hooks.alert.message import evidence_url, labels_of, message, summary
 from tracer_hooks.alert.notify import target_name
 from tracer_hooks.export.families import Point
@@ -13,6 +12,8 @@ from tracer_hooks.export.families import Point
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tracer_hooks.alert.judge import Alert
+    from tracer_hooks.alert.rules import Rule
     from tracer_hooks.alert.settings import Settings
     from tracer_hooks.live.state import State
     from tracer_hooks.live.watcher import Watcher
@@ -32,20 +33,41 @@ class Alerting:
         self._url = settings.url or url
         self._judge = Judge(settings.table.rules, state.alerts())
         self._remembered = self._judge.remember()
+        self._lines: list[tuple[str, str]] = []
 
     def look(self, watcher: Watcher) -> None:
         """Judge the figures of the look that was just made."""
         self._settings = self._again() or self._settings
         snapshot = watcher.snapshot()
-        changes = self._judge.look(snapshot.counters, snapshot.gauges, snapshot.at)
+        try:
+            changes = self._judge.look(snapshot.counters, snapshot.gauges, snapshot.at)
+            self._tell(changes, snapshot.at)
+            self._remember()
+            self._state.commit()
+        except BaseException:  # nothing of it was written: the next look tells it
+            self._state.rollback()
+            self._judge.restore(self._state.alerts())
+            self._remembered = self._judge.remember()
+            raise
+        self._lines = self._lines_at(snapshot.at)
+
+    def _tell(self, changes: list[Change], now: float) -> None:
+        """Of what fires once, when no silence holds it (any more); that it is over exactly to whom
+        was told."""
+        for rule, alert in self._judge.firing():
+            if not alert.told and not self._silenced(rule, alert, now):
+                alert.told = True
+                self._send(Change(rule, alert, "firing"))
         for change in changes:
-            labels = labels_of(change.rule, change.alert)
-            if any(s.holds(labels, snapshot.at) for s in self._settings.silences):
-                continue
-            for address in self._settings.notify:
-                self._state.enqueue(target_name(address), message(change, self._url))
-        self._remember()
-        self._state.commit()
+            if change.what == "resolved" and change.alert.told:
+                self._send(change)
+
+    def _send(self, change: Change) -> None:
+        for address in self._settings.notify:
+            self._state.enqueue(target_name(address), message(change, self._url))
+
+    def _silenced(self, rule: Rule, alert: Alert, now: float) -> bool:
+        return any(s.holds(labels_of(rule, alert), now) for s in self._settings.silences)
 
     def _remember(self) -> None:
         now = self._judge.remember()
@@ -55,11 +77,13 @@ class Alerting:
         self._remembered = now
 
     def lines(self) -> list[tuple[str, str]]:
-        """What fires now, and where the evidence is: for the page."""
-        now = time.time()
+        """What fired at the last look, and where the evidence is: for the page, in any thread."""
+        return self._lines
+
+    def _lines_at(self, now: float) -> list[tuple[str, str]]:
         found = []
-        for rule, alert in list(self._judge.firing()):
-            silenced = any(s.holds(labels_of(rule, alert), now) for s in self._settings.silences)
+        for rule, alert in self._judge.firing():
+            silenced = self._silenced(rule, alert, now)
             text = summary(rule, alert) + (" (silenced)" if silenced else "")
             found.append((text, evidence_url(".", rule, alert)))
         return found

@@ -30,6 +30,7 @@ class Alert:
     since: float
     fired_at: float | None = None
     quiet_since: float | None = None
+    told: bool = False  # people know that it fires
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,14 @@ class Judge:
         self.rules = {rule.id: rule for rule in rules}
         self._past: dict[str, deque[tuple[float, dict[Labels, tuple[float, float]]]]] = {}
         self.alerts: dict[tuple[str, Labels], Alert] = {}
+        self.restore(remembered)
+
+    def restore(self, remembered: Mapping[str, str] | None) -> None:
+        """The alerts are what `remember` gave; what counters were is kept."""
+        self.alerts.clear()
         for text in (remembered or {}).values():
             known = json.loads(text)
+            known.setdefault("told", known["fired_at"] is not None)  # of an earlier version
             alert = Alert(**{**known, "labels": tuple(known["labels"])})
             if alert.rule in self.rules:
                 self.alerts[alert.rule, alert.labels] = alert

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _SETTINGS = ("threshold", "clear", "for_s", "keep_firing_s", "window_s", "at_least", "severity")
 
 
+_KINDS: dict[Any, type] = {"int": int, "float": float, "str": str, "bool": bool}
+
+
 @dataclass(frozen=True)
 class Measure:
     """How the gauges that rules look at are measured; see the table."""
@@ -87,13 +90,29 @@ def rule_table(settings: Mapping[str, Any] | None = None) -> RuleTable:
     for name, changes in settings.get("rules", {}).items():
         if name not in rules:
             raise UsageError(f"there is no alert rule {name!r}: choose {', '.join(rules)}")
-        rules[name] = _changed(rules[name], changes, f"rules.{name}", (*_SETTINGS, "enabled"))
+        where = f"rules.{name}"
+        changed = _changed(rules[name], changes, where, (*_SETTINGS, "enabled"))
+        rules[name] = _with_clear(rules[name], changed, changes, where)
     return RuleTable(tuple(rule for rule in rules.values() if rule.enabled), measure)
 
 
 def _rule(entry: dict[str, Any]) -> Rule:
     lists: dict[str, Any] = {name: tuple(entry[name]) for name in ("by", "of") if name in entry}
     return Rule(**(entry | lists))
+
+
+def _with_clear(default: Rule, changed: Rule, changes: Mapping[str, Any], where: str) -> Rule:
+    """An alert that is over only above what makes it fire would come and go at every look: `clear`
+    stays in proportion to a threshold that is changed alone."""
+    if "clear" in changes:
+        if changed.clear > changed.threshold:
+            raise UsageError(
+                f"[{where}] clear = {changed.clear:g} is above the threshold,"
+                f" {changed.threshold:g}: give one that is not"
+            )
+        return changed
+    share = min(1.0, default.clear / default.threshold) if default.threshold else 1.0
+    return dataclasses.replace(changed, clear=changed.threshold * share)
 
 
 def _changed(default: Any, changes: Any, where: str, allowed: tuple[str, ...] = ()) -> Any:
@@ -103,10 +122,15 @@ def _changed(default: Any, changes: Any, where: str, allowed: tuple[str, ...] = 
     for name, value in changes.items():
         if name not in names:
             raise UsageError(f"[{where}] has no {name!r}: choose {', '.join(names)}")
-        kind = type(getattr(default, name))
+        kind = next(_KINDS[f.type] for f in dataclasses.fields(default) if f.name == name)
         right = isinstance(value, kind) or (kind is float and type(value) is int)
         if kind is int and isinstance(value, bool):
             right = False
-        if not right and not (kind is int and isinstance(value, float)):
+        if not right:
             raise UsageError(f"[{where}] {name} = {value!r} is of the wrong type")
+        if kind in (int, float):
+            # A deviation takes two values.
+            least = 2 if name.startswith("history_") and kind is int else int(kind is int)
+            if not least <= value < float("inf"):
+                raise UsageError(f"[{where}] {name} = {value!r}: give a number from {least} on")
     return dataclasses.replace(default, **changes)

@@ -1,8 +1,8 @@
 """Attempts that became Parquet before anybody followed their spools, and what counts of them.
 
-Run in a process of its own (`python -m tracer_hooks.live.ingested STORE STATE`, run ids as a JSON
-list on stdin), so that who follows a store for weeks does not hold pyarrow in memory. Writes a JSON
-object a line, `{"attempt": …}` or `{"run": …}`, for each that is not counted yet.
+Run in a process of its own (`_main STORE STATE`, run ids as a JSON list on stdin), so that who
+follows a store for weeks does not hold pyarrow in memory. Writes a JSON object a line,
+`{"attempt": …}` or `{"run": …}`, for each that is not counted yet.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from tracer_hooks.isolated import isolated
 from tracer_hooks.live.attempt import Attempt
 from tracer_hooks.live.state import identity
 
@@ -30,7 +31,7 @@ _TIMEOUT_S = 600
 def uncounted(store: Path, state: Path, run_ids: Iterable[str]) -> Iterator[dict[str, Any]]:
     """What a child process finds. Raises OSError, ValueError, subprocess.SubprocessError."""
     done = subprocess.run(
-        [sys.executable, "-m", __name__, str(store), str(state)],
+        isolated(f"from {__name__} import _main\n_main(*sys.argv[1:])", str(store), str(state)),
         input=json.dumps(list(run_ids)),
         capture_output=True,
         text=True,
@@ -119,7 +120,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dt.datetime):
         return value.timestamp()
     raise TypeError(f"{value!r} is no JSON")
-
-
-if __name__ == "__main__":
-    _main(*sys.argv[1:])

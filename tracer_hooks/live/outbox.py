@@ -19,12 +19,14 @@ Outcome = Literal["sent", "later", "refused"]
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
 _LOOK_EVERY_S = 0.25
+# What can't even be tried, so many times in a row, never will be.
+_MOST_ERRORS = 8
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where items go. `batch`: how many at once; `give_up_s`: after how long an item is dropped
-    (None: never; it is dropped only when the queue is full)."""
+    """Where items go. `batch`: how many at once; `give_up_s`: how old an item may become that
+    can't be sent (None: never; it is dropped only when the queue is full)."""
 
     deliver: Callable[[Sequence[str]], Outcome]
     batch: int = 1
@@ -34,12 +36,19 @@ class Target:
 class Sender:
     """The thread. It has a connection of its own to the state's file."""
 
-    def __init__(self, path: Path, targets: Mapping[str, Target]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        targets: Mapping[str, Target],
+        warn: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._warn = warn
         self._path, self._targets = path, targets
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="send", daemon=True)
         self._pauses: dict[str, tuple[float, float]] = {}  # how long, and until when
-        self._since: dict[str, float] = {}  # since when the first in line can't be sent
+        self._errors: dict[str, tuple[str, int]] = {}  # of the first in line: how many by now
+        self._warned: set[str] = set()
 
     def start(self) -> None:
         """Begin to send."""
@@ -71,7 +80,7 @@ class Sender:
             items = _first(database, name, target.batch)
             if not items:
                 return False
-            outcome = target.deliver([payload for _, payload in items])
+            outcome = self._deliver(name, [payload for _, payload in items])
             if outcome == "refused" and len(items) > 1:
                 # One of them is to blame: the others are to arrive.
                 return self._one_by_one(database, name, items)
@@ -85,11 +94,28 @@ class Sender:
         self._pauses.pop(name, None)
         return True
 
+    def _deliver(self, name: str, payloads: Sequence[str]) -> Outcome:
+        """Nothing that goes wrong with one target may end the thread of all."""
+        try:
+            outcome = self._targets[name].deliver(payloads)
+        except Exception as error:
+            if name not in self._warned:
+                self._warned.add(name)
+                self._warn(f"cannot send to {name}: {type(error).__name__}: {error}")
+            if len(payloads) > 1:
+                return "refused"  # each is tried by itself
+            payload, count = self._errors.get(name, ("", 0))
+            count = count + 1 if payload == payloads[0] else 1
+            self._errors[name] = payloads[0], count
+            return "refused" if count >= _MOST_ERRORS else "later"
+        self._errors.pop(name, None)
+        return outcome
+
     def _one_by_one(
         self, database: sqlite3.Connection, name: str, items: list[tuple[int, str]]
     ) -> bool:
         for number, payload in items:
-            outcome = self._targets[name].deliver([payload])
+            outcome = self._deliver(name, [payload])
             self._settle(database, name, [number], outcome)
             if outcome == "later":
                 self._pauses[name] = _FIRST_PAUSE_S, time.monotonic() + _FIRST_PAUSE_S
@@ -100,21 +126,38 @@ class Sender:
         self, database: sqlite3.Connection, name: str, numbers: list[int], outcome: Outcome
     ) -> None:
         if outcome == "later":
-            give_up = self._targets[name].give_up_s
-            since = self._since.setdefault(name, time.monotonic())
-            if give_up is None or time.monotonic() - since < give_up:
-                return
-            outcome = "refused"
-        self._since.pop(name, None)
+            self._give_up(database, name)
+            return
         database.execute("BEGIN IMMEDIATE")
         database.executemany("DELETE FROM outbox WHERE number = ?", [(n,) for n in numbers])
         if outcome == "refused":
-            database.execute(
-                "INSERT INTO dropped VALUES (?, ?)"
-                " ON CONFLICT (target) DO UPDATE SET count = count + excluded.count",
-                (name, len(numbers)),
-            )
+            _count_dropped(database, name, len(numbers))
         database.execute("COMMIT")
+
+    def _give_up(self, database: sqlite3.Connection, name: str) -> None:
+        """Drop what waits for too long; each item by its own age, whoever was alive meanwhile."""
+        give_up = self._targets[name].give_up_s
+        if give_up is None:
+            return
+        values = (name, time.time() - give_up)
+        if not database.execute(
+            "SELECT 1 FROM outbox WHERE target = ? AND queued < ?", values
+        ).fetchone():
+            return
+        database.execute("BEGIN IMMEDIATE")
+        dropped = database.execute(
+            "DELETE FROM outbox WHERE target = ? AND queued < ?", values
+        ).rowcount
+        _count_dropped(database, name, dropped)
+        database.execute("COMMIT")
+
+
+def _count_dropped(database: sqlite3.Connection, name: str, count: int) -> None:
+    database.execute(
+        "INSERT INTO dropped VALUES (?, ?)"
+        " ON CONFLICT (target) DO UPDATE SET count = count + excluded.count",
+        (name, count),
+    )
 
 
 def _first(database: sqlite3.Connection, name: str, batch: int) -> list[tuple[int, str]]:

@@ -71,6 +71,12 @@ class Run:
         """Whether it goes on: its engine lives, or one of its tasks does."""
         return self.alive or self.running > 0
 
+    @property
+    def over(self) -> bool:
+        """Whether its engine said that it has ended, each time that it began."""
+        ends = [record.end is not None for record in self.records.values()]
+        return bool(ends) and all(ends) and not self.active
+
     def update(self, now: float) -> None:
         """Read on in its records."""
         for record in self.records.values():

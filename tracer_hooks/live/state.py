@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import sqlite3
+import time
 from typing import TYPE_CHECKING
 
 from tracer_hooks.errors import TracerError
@@ -29,7 +30,7 @@ CREATE TABLE IF NOT EXISTS history (step TEXT PRIMARY KEY, seconds TEXT) WITHOUT
 CREATE TABLE IF NOT EXISTS costs (
     run TEXT, currency TEXT, amount REAL, PRIMARY KEY (run, currency));
 CREATE TABLE IF NOT EXISTS outbox (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, target TEXT, payload TEXT);
+    number INTEGER PRIMARY KEY AUTOINCREMENT, target TEXT, payload TEXT, queued REAL);
 CREATE INDEX IF NOT EXISTS outbox_by_target ON outbox (target, number);
 CREATE TABLE IF NOT EXISTS dropped (target TEXT PRIMARY KEY, count INTEGER) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS alerts (key TEXT PRIMARY KEY, state TEXT) WITHOUT ROWID;
@@ -65,6 +66,7 @@ class State:
             )
             self._db.executescript("PRAGMA journal_mode=TRUNCATE; PRAGMA synchronous=NORMAL;")
             self._db.executescript(_SCHEMA)
+            self._date_outbox()
         except sqlite3.Error as error:
             raise TracerError(
                 f"{self.path} can't be used ({error}): move it away, and counters begin anew"
@@ -75,6 +77,12 @@ class State:
         self._db.close()
         os.close(self._lock)
 
+    def _date_outbox(self) -> None:
+        """A file of an earlier version does not say since when its items wait."""
+        if "queued" not in {row[1] for row in self._db.execute("PRAGMA table_info(outbox)")}:
+            self._db.execute("ALTER TABLE outbox ADD COLUMN queued REAL")
+            self._db.execute("UPDATE outbox SET queued = ?", (time.time(),))
+
     def _write(self, statement: str, *values: object) -> None:
         if not self._db.in_transaction:
             self._db.execute("BEGIN")
@@ -84,6 +92,11 @@ class State:
         """All since the last commit lasts, or none of it."""
         if self._db.in_transaction:
             self._db.execute("COMMIT")
+
+    def rollback(self) -> None:
+        """Nothing since the last commit was."""
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
 
     # --- what was counted ------------------------------------------------------------------------
     def counted(self, run_id: str, stem: str) -> bool:
@@ -177,7 +190,12 @@ class State:
                 target,
                 waiting - MOST_WAITING + 1,
             )
-        self._write("INSERT INTO outbox (target, payload) VALUES (?, ?)", target, payload)
+        self._write(
+            "INSERT INTO outbox (target, payload, queued) VALUES (?, ?, ?)",
+            target,
+            payload,
+            time.time(),
+        )
 
     def waiting(self) -> dict[str, int]:
         """How much waits for each target."""

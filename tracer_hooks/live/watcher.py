@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 # What ended longer ago before the first `serve` is the past, which exports are for.
 _PAST_S = 600.0
+# Of a run without a record nobody says that it is over: there may be hours between two commands.
+_GONE_S = 6 * 3600.0
 
 
 class Listener(Protocol):
@@ -67,6 +69,7 @@ class Watcher:
         warn: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.store, self.state, self.measure = store, state, measure
+        self._prices, self._most = prices, most
         self.ledger = Ledger(state, prices, measure, most)
         self.fleet = Fleet(store, measure, state.counted)
         self.listeners: list[Listener] = []
@@ -75,10 +78,27 @@ class Watcher:
         self._fresh = state.get("began") is None
         self._parquet = CatchUp(store, state, warn)
         self._snapshot: Snapshot | None = None
+        self._quiet: dict[str, float] = {}  # runs that do nothing now, and since when
 
     def look(self, now: float | None = None) -> None:
         """Read what is new, count what ended."""
         now = time.time() if now is None else now
+        try:
+            self._look(now)
+        except BaseException:
+            self._begin_again()
+            raise
+
+    def _begin_again(self) -> None:
+        """What was counted and not committed was not counted: the next look reads it again."""
+        self.state.rollback()
+        self.fleet.close()
+        self.ledger = Ledger(self.state, self._prices, self.measure, self._most)
+        self.fleet = Fleet(self.store, self.measure, self.state.counted)
+        self._fresh = self.state.get("began") is None
+        self._snapshot = None
+
+    def _look(self, now: float) -> None:
         if self._fresh:
             self._parquet.begin()
             self.state.set("began", repr(now))
@@ -93,6 +113,7 @@ class Watcher:
             attempt.status = "lost"
             if self.ledger.ended(attempt, [], now):
                 self._tell(attempt, None)
+        self._forget_costs(now)
         self.state.commit()
         self.looked_at, self._snapshot = now, None
 
@@ -110,7 +131,11 @@ class Watcher:
             runs = self.fleet.active()
             gauges |= run_gauges(runs, running, self.ledger, self._budgets, now)
             counters = self.ledger.counters([*running, *silent, *unresolved], now)
-            self.state.commit()  # label sets that were new
+            try:
+                self.state.commit()  # label sets that were new
+            except BaseException:
+                self._begin_again()
+                raise
             self._snapshot = Snapshot(now, counters, gauges)
         return self._snapshot
 
@@ -145,8 +170,19 @@ class Watcher:
             elif self.ledger.run_ended(run.run_id, record.stem, labels, status, record.wall_s, now):
                 for listener in self.listeners:
                     listener.run_ended(run.run_id, record.head, record.end)
-        if not run.active:
-            self.ledger.forget_run(run.run_id)
+
+    def _forget_costs(self, now: float) -> None:
+        """What a run cost is kept until it says that it is over, or was not seen for hours: between
+        two of its tasks it may do nothing for a while."""
+        for run_id in {run_id for run_id, _ in self.ledger.run_costs}:
+            run = self.fleet.runs.get(run_id)
+            if run is not None and run.active:
+                self._quiet.pop(run_id, None)
+                continue
+            since = self._quiet.setdefault(run_id, now)
+            if (run is not None and run.over) or now - since > _GONE_S:
+                self.ledger.forget_run(run_id)
+                del self._quiet[run_id]
 
     def _count_row(self, found: dict[str, Line], now: float) -> None:
         """What was found in Parquet that is not counted yet."""
@@ -156,6 +192,9 @@ class Watcher:
             run_id, stem = row["run_id"], row["spool"]
             if self.ledger.run_ended(run_id, stem, labels, row["status"], row["wall_s"], now):
                 self._tell_run(run_id, row, row)
+                known = self.fleet.runs.get(run_id)
+                if known is None or not known.active:
+                    self.ledger.forget_run(run_id)
             return
         row = found["attempt"]
         attempt = attempt_of(row)

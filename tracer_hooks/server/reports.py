@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import sys
 import tempfile
 import time
 from collections import OrderedDict
 from pathlib import Path
 
+from tracer_hooks.isolated import isolated
+
 _TIMEOUT_S = 300.0
 _KEPT = 16
+_REPORT = "from tracer_hooks.cli import main\nsys.exit(main())"
 # A report is made anew no sooner than after as many times what making it took.
 _PAUSE = 4.0
 
@@ -54,7 +56,7 @@ class Reports:
         name = hashlib.sha256(run_id.encode(errors="replace")).hexdigest()[:32]
         path = Path(self._folder.name) / f"{name}.html"
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tracer_hooks", "report", "--format", "html"),
+            *isolated(_REPORT, "report", "--format", "html"),
             *("--store", str(self._store), "--output", str(path), *self._arguments),
             *("--", run_id),
             stdin=asyncio.subprocess.DEVNULL,

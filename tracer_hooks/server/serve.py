@@ -97,7 +97,7 @@ def serve(wanted: Serve) -> None:
         watcher.listeners.append(Traces(watcher.state, watcher.rules))
         began = float(watcher.state.get("began") or time.time())
         figures = Figures(collector, watching, began, wanted.otlp_interval_s)
-    sender = Sender(watcher.state.path, targets)
+    sender = Sender(watcher.state.path, targets, wanted.warn)
     reports = Reports(wanted.store, wanted.report_arguments)
     app = application(watching, reports, Looks(str(wanted.store), alerting.lines), wanted.token)
     server = uvicorn.Server(

@@ -7,10 +7,8 @@ DuckDB nor pandas, and a report that takes long holds up nothing. Knows no web f
 from __future__ import annotations
 
 import html
-import json
 import os
 import subprocess
-import sys
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -92,9 +90,10 @@ def _made(options: list[str], *names: str) -> Page:
 
     `names` come from who asks: none of them is taken for an option.
     """
+    from tracer_hooks.isolated import isolated
     from tracer_hooks_airflow.settings import settings
 
-    command = [sys.executable, "-I", "-c", _COMMAND, json.dumps(sys.path), *options]
+    command = isolated(_COMMAND, *options)
     if not _AT_ONCE.acquire(timeout=_TIMEOUT_S):
         return Page(503, _document("tracer-hooks", "<p>Too many reports are being made.</p>"))
     try:
@@ -114,12 +113,7 @@ def _made(options: list[str], *names: str) -> Page:
     return Page(404, _document("No record", text))
 
 
-_COMMAND = """
-import json, sys
-sys.path[:] = json.loads(sys.argv.pop(1))
-from tracer_hooks.cli import main
-sys.exit(main())
-"""
+_COMMAND = "from tracer_hooks.cli import main\nsys.exit(main())"
 
 
 def _query(asked: Mapping[str, str]) -> str:

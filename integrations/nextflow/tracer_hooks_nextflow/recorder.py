@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shlex
 import signal
 import sys
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +34,7 @@ class Recorder:
     """One run, as its engine tells of it."""
 
     def __init__(self, run: dict[str, Any]) -> None:
+        options = run.get("options") or []  # the supervisor's
         self.store, self.run_id = run["store"], run["run_id"]
         self._record = RunRecord(
             self.run_id,
@@ -40,7 +43,8 @@ class Recorder:
             engine="nextflow",
             engine_version=run.get("engine_version"),
             workdir=run.get("workdir"),
-            command=str(run.get("command") or "").split(),
+            command=_words(run) if "--no-argv" not in options else (),
+            redact=[b for a, b in pairwise(options) if a == "--redact"],
             tags=run.get("tags"),
         )
         self.counts: Counter[str] = Counter()
@@ -98,6 +102,14 @@ def what_became(facts: dict[str, Any], note: str | None) -> str:
     if note is None:
         return "missing" if facts.get("started_at") else "never started"
     return note.partition(":")[0] if note.startswith(("partly:", "missing:")) else "observed"
+
+
+def _words(run: dict[str, Any]) -> list[str]:
+    """The engine's command line. A word that is torn apart would be redacted in part."""
+    try:
+        return shlex.split(str(run.get("command") or ""))
+    except ValueError:
+        return []
 
 
 def stage(work: Path) -> None:

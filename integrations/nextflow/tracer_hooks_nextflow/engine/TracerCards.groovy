@@ -50,6 +50,7 @@ class TracerCards {
             run_id: runId, store: settings.store, pipeline: pipeline,
             engine_version: meta.nextflow.version.toString(), workdir: meta.launchDir.toString(),
             command: meta.commandLine, work: local(session.workDir),
+            options: settings.options,
             tags: tags.collectEntries { name, value -> ["nextflow.$name".toString(), brief(value)] },
         ]
     }
