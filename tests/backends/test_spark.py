@@ -32,11 +32,6 @@ from .conftest import OTHER
 pytestmark = [
     pytest.mark.spark,
     pytest.mark.engine,
-    # A known defect, not noise: see docs/engines.md. To be taken out with its cause.
-    pytest.mark.xfail(
-        reason="with Ibis 12, pandas 3 and Spark 4.3 some answers lose their time zone, take NaT "
-        "for null, or differ in the fourth digit"
-    ),
 ]
 
 Tables = dict[str, Any]

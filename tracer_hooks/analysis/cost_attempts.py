@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import ibis
 
 from tracer_hooks.analysis.tables import Relations
+from tracer_hooks.analysis.times import epoch_s
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -85,10 +86,10 @@ def _amounts(t: Relations, gpus: bool) -> ir.Table:
         tasks.host.fill_null("") == prices.rates_host.fill_null(""),
     ]
     a = tasks.left_join(prices, same).drop("rates_run", "rates_host")
-    seconds = a.ended_at.epoch_seconds() - a.started_at.epoch_seconds()
+    seconds = epoch_s(a.ended_at) - epoch_s(a.started_at)
     a = a.mutate(
-        start_s=_unix(a.started_at),
-        lasted_s=a.wall_s.fill_null(seconds.cast("float64")),
+        start_s=epoch_s(a.started_at),
+        lasted_s=a.wall_s.fill_null(seconds),
         gpus=_gpus(a) if gpus else ibis.literal(0.0),
     )
     hours = a.lasted_s / 3600.0
@@ -176,10 +177,6 @@ def _with_superseded(tasks: ir.Table) -> ir.Table:
 def _gpus(a: ir.Table) -> ir.Value:
     """What the tag `gpus` says was asked for; who asked for none, has none."""
     return a.tags.get(GPU_TAG, ibis.null("string")).try_cast("float64").fill_null(0.0)
-
-
-def _unix(at: ir.TimestampValue) -> ir.Value:
-    return at.epoch_seconds().cast("float64") + at.microsecond() / 1e6
 
 
 def _columns(table: ir.Table, names: tuple[str, ...]) -> dict[str, ir.Value]:

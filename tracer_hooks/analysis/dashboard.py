@@ -13,6 +13,7 @@ import ibis
 from tracer_hooks.analysis import signals
 from tracer_hooks.analysis.attempts import WAITS, attempts
 from tracer_hooks.analysis.tables import Relations, Tables, attempt_key, relations
+from tracer_hooks.analysis.times import epoch_s
 from tracer_hooks.analysis.usage import counted_exactly, totals
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def _rows(t: Relations, scrape_s: float) -> ir.Table:
     p = t["processes"]
     key = attempt_key(p)
     known = p.filter(p.started_at.notnull() & p.ended_at.notnull() & p.parent_id.notnull())
-    timed = known.mutate(began=_epoch_s(known.started_at), ended=_epoch_s(known.ended_at))
+    timed = known.mutate(began=epoch_s(known.started_at), ended=epoch_s(known.ended_at))
     short = timed.filter(timed.ended - timed.began < scrape_s)
     earlier = ibis.window(
         group_by=key, order_by=["began", "ended", "process_id"], preceding=(None, 1)
@@ -99,7 +100,7 @@ def _folded(t: Relations, scrape_s: float) -> ir.Table:
     """Per attempt: helpers that were too many for a row each. What has rows is taken off."""
     tools, p = t["tools"], t["processes"]
     key = attempt_key(tools)
-    lived = _epoch_s(p.ended_at) - _epoch_s(p.started_at)
+    lived = epoch_s(p.ended_at) - epoch_s(p.started_at)
     named = (
         p.mutate(lived=lived)
         .group_by([*key, "tool"])
@@ -117,11 +118,6 @@ def _folded(t: Relations, scrape_s: float) -> ir.Table:
         folded_s=short.wall.sum(),
         folded_cpu_s=short.cpu.sum(),
     )
-
-
-def _epoch_s(at: ir.TimestampValue) -> ir.FloatingValue:
-    """Seconds since 1970 to the microsecond; whole seconds alone are rounded by some backends."""
-    return at.truncate("s").epoch_seconds() + at.microsecond() / 1e6
 
 
 def _joined(left: ir.Table, right: ir.Table, keys: list[str]) -> ir.Table:

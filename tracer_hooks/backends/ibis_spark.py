@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 import ibis.expr.datatypes as dt
+import ibis.expr.types as ir
 import sqlglot.expressions as sge
 from ibis.backends.pyspark import Backend
 from ibis.backends.sql.compilers.pyspark import PySparkCompiler
@@ -54,7 +55,11 @@ class ArrowBackend(Backend):  # type: ignore[misc]
             name: dt.Timestamp(timezone="UTC", scale=6) if kind.is_timestamp() else kind
             for name, kind in table.schema().items()
         }
-        return expr.__pyarrow_result__(PyArrowData.convert_table(answer, ibis.schema(schema)))
+        answer = PyArrowData.convert_table(answer, ibis.schema(schema))
+        # Ibis's own last step would give the expression's types once more, and times no zone.
+        if isinstance(expr, ir.Table):
+            return answer
+        return answer[0] if isinstance(expr, ir.Column) else answer[0][0]
 
     def _register_in_memory_table(self, op: Any) -> None:
         rows = op.data.to_pyarrow(op.schema)
