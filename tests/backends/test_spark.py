@@ -13,18 +13,14 @@ from analysis.pricing import METHODS
 from analysis.synthetic import RUN
 
 from tracer_hooks import backends
-from tracer_hooks.analysis import coverage, signals, usage, waits
-from tracer_hooks.analysis.carbon import Assumptions, carbon
-from tracer_hooks.analysis.compare import compare
+from tracer_hooks.analysis import usage, waits
+from tracer_hooks.analysis.carbon import Assumptions
 from tracer_hooks.analysis.cost import cost, roll_up
-from tracer_hooks.analysis.dashboard import dashboard
 from tracer_hooks.analysis.detail import tools_of_steps
-from tracer_hooks.analysis.failures import failures
 from tracer_hooks.analysis.sizing import size_steps
 from tracer_hooks.analysis.summary import summarise
-from tracer_hooks.analysis.tables import records, relations
+from tracer_hooks.analysis.tables import records
 from tracer_hooks.analysis.task import summarise_task
-from tracer_hooks.analysis.verdicts import verdicts
 from tracer_hooks.store import Store
 
 from .conftest import OTHER
@@ -37,35 +33,23 @@ pytestmark = [
 Tables = dict[str, Any]
 PRICING = METHODS["resource_rates"]
 
+# What a whole report asks is in `summarise`: usage, coverage, signals, failures, verdicts, the
+# dashboard, costs, carbon. On Spark a query takes a second or so, so none is asked twice.
 ANALYSES: dict[str, Callable[[Tables], Any]] = {
-    "usage.by_attempt": usage.by_attempt,
-    "usage.by_task": usage.by_task,
-    "usage.by_step": usage.by_step,
-    "usage.by_tool": usage.by_tool,
-    "usage.totals": usage.totals,
+    "summarise": lambda t: summarise(t, RUN, PRICING, Assumptions()),
     "waits.by_attempt": waits.by_attempt,
-    "waits.by_task": waits.by_task,
     "waits.by_step": waits.by_step,
     "waits.whole_run": waits.whole_run,
-    "coverage": coverage.coverage,
-    "signals.failures": signals.failures,
-    "signals.short_helpers": signals.short_helpers,
-    "signals.hosts": signals.hosts,
-    "failures": failures,
-    "verdicts": verdicts,
-    "dashboard": dashboard,
     "tools_of_steps": tools_of_steps,
     "size_steps": size_steps,
-    "carbon": lambda t: carbon(relations(t), Assumptions()),
-    **{f"cost, {how}": lambda t, how=how: cost(t, METHODS[how], RUN) for how in METHODS},
-    "summarise": lambda t: summarise(t, RUN, PRICING, Assumptions()),
-    "compare": lambda t: compare([summarise(t, RUN, PRICING)], [summarise(t, RUN, PRICING)]),
+    **{f"cost, {how}": lambda t, how=how: cost(t, METHODS[how], RUN)
+       for how in METHODS if METHODS[how] is not PRICING},
 }  # fmt: skip
 OF_ALL_RUNS: dict[str, Callable[[Tables], Any]] = {
     "usage.by_step": usage.by_step,
     "size_steps": size_steps,
     **{f"roll_up by {by}": lambda t, by=by: roll_up(t, by, PRICING)
-       for by in ("run", "pipeline", "step", "task", "tool", "sample", "tag:kind")},
+       for by in ("run", "tool", "tag:kind")},
 }  # fmt: skip
 
 
