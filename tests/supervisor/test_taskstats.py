@@ -9,7 +9,6 @@ import struct
 import subprocess
 from collections import defaultdict
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,7 +17,6 @@ from hypothesis import strategies as st
 
 from tests.supervisor.harness import PYTHON, Observed, command_for, observe, read_spools
 from tracer_hooks.supervisor.sources import Refused
-from tracer_hooks.supervisor.taskstats_filter import Filter
 from tracer_hooks.supervisor.taskstats_open import ExitMessages
 from tracer_hooks.supervisor.taskstats_record import ExitRecord, find
 
@@ -452,49 +450,6 @@ def test_too_much_of_others_and_it_pauses_and_says_so(tmp_path: Path, permitted:
     assert "short processes, for a while" in said
     assert lines[-1]["process_count_source"] == "estimated"
     assert lines[-1]["status"] == "succeeded"
-
-
-class _Kernel:
-    """A socket that is refused and whose filter is refused for a while."""
-
-    def __init__(self) -> None:
-        self.refuses_to_open = self.refuses_to_block = 1
-        self.blocked: list[int] = []
-
-    def pause(self) -> None:
-        self.blocked = []
-
-    def resume(self) -> None:
-        if self.refuses_to_open:
-            self.refuses_to_open -= 1
-            raise Refused("no memory")
-
-    def block(self, pids: list[int]) -> bool:
-        if self.refuses_to_block and not self.blocked and self.paused_once:
-            self.refuses_to_block -= 1
-            return False
-        self.blocked = pids
-        return True
-
-    paused_once = False
-
-
-def test_what_was_dropped_before_a_pause_is_dropped_after_it() -> None:
-    kernel, busy = _Kernel(), [os.getppid()]
-    said = SimpleNamespace(started=0.0, degraded=lambda *_: None)
-    owner = SimpleNamespace(busy_others=lambda: busy)
-    chosen = Filter(kernel, owner, said)  # type: ignore[arg-type]
-    chosen.update(1, 1.0)
-    assert kernel.blocked == busy
-    chosen.update(10**6, 3.0)
-    kernel.paused_once = True
-    assert chosen.paused(4.0)
-    assert chosen.paused(13.5)  # it can't be opened: some more patience
-    assert not chosen.paused(60.0)
-    assert kernel.blocked == []  # refused once
-    chosen.update(1, 60.1)
-    assert kernel.blocked == busy
-    chosen.close()
 
 
 ZOMBIES = """
