@@ -252,3 +252,9 @@ def test_a_store_that_may_only_be_read_is_read(command: list[str], store: Path) 
     assert (unshared.returncode, unshared.stderr) == (0, "")
     assert unshared.stdout == mine.stdout
     assert sorted(store.rglob("*")) == before
+
+
+@pytest.mark.parametrize("nobody", [",", "", " ,, "])
+def test_a_side_that_names_no_run_is_refused(nobody: str, store: Path, capsys: Capsys) -> None:
+    done = here(capsys, "compare", nobody, "latest", "--store", store)
+    assert "names no run" in one_error(done, 2)
