@@ -54,7 +54,7 @@ def test_a_threshold_that_is_lowered_takes_clear_with_it() -> None:
         ({"rules": {"stalled": 3}}, "to be a table"),
         ({"measure": {"history_least": 2.5}}, "wrong type"),
         ({"measure": {"history_least": 1}}, "from 2 on"),
-        ({"rules": {"failures": {"at_least": 0}}}, "from 1 on"),
+        ({"rules": {"failure_rate": {"at_least": 0}}}, "from 1 on"),
         ({"rules": {"stalled": {"threshold": float("nan")}}}, "from 0 on"),
         ({"rules": {"stalled": {"threshold": 3, "clear": 4}}}, "above the threshold"),
         ({"measure": {"horizon": 3}}, "no 'horizon'"),
