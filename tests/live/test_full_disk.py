@@ -21,7 +21,8 @@ def test_what_was_not_committed_is_counted_once(
         found.look(NOW)
         append(path, spools.sealed_line())
 
-        def full() -> None:
+        def full() -> None:  # SQLite gives up the whole transaction by itself
+            found.state.rollback()
             raise sqlite3.OperationalError("database or disk is full")
 
         with monkeypatch.context() as patched:

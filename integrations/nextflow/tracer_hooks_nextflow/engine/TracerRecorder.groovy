@@ -1,17 +1,26 @@
 // The line to the recorder, a Python process beside the engine: one JSON object for each thing told.
 
+import java.util.concurrent.BlockingQueue
+import java.util.concurrent.LinkedBlockingQueue
+import java.util.concurrent.TimeUnit
+
 import org.slf4j.LoggerFactory
 
 class TracerRecorder {
 
-    private static final long PATIENCE_MS = 600_000
+    // The engine's end waits so long for the summary; then the recorder ingests beside what follows.
+    private static final long PATIENCE_S = 60
+    // Some hundred bytes each. A recorder that is so far behind is stuck.
+    private static final int MOST_WAITING = 20_000
+    private static final String LAST = ''
     private static final log = LoggerFactory.getLogger('nextflow.TracerHooks')
 
     private final Process process
     private final Writer pipe
+    private final BlockingQueue<String> waiting = new LinkedBlockingQueue<>(MOST_WAITING)
     private final StringBuffer said = new StringBuffer()
     private final Set<String> warned = [].toSet()
-    private boolean broken = false
+    private volatile boolean broken = false
 
     TracerRecorder( Map settings, Map run ) {
         try {
@@ -19,6 +28,7 @@ class TracerRecorder {
             process = new ProcessBuilder(command*.toString()).redirectErrorStream(true).start()
             process.consumeProcessOutputStream(said)
             pipe = new BufferedWriter(new OutputStreamWriter(process.outputStream, 'UTF-8'))
+            Thread.startDaemon('tracer-hooks') { writeAll() }
         }
         catch( IOException error ) {
             broken = true
@@ -37,8 +47,10 @@ class TracerRecorder {
             return
         broken = true  // what the engine may still say of tasks that it cancels comes too late
         try {
-            pipe.close()
-            process.waitForOrKill(PATIENCE_MS)
+            if( !waiting.offer(LAST) || !process.waitFor(PATIENCE_S, TimeUnit.SECONDS) ) {
+                warn("the recorder of this run is not done after $PATIENCE_S s; see `tracer-hooks report` later")
+                return
+            }
             said.toString().readLines().each { line ->
                 line.startsWith('warning: ') ? warn(line - 'warning: ') : log.info(line)
             }
@@ -56,12 +68,23 @@ class TracerRecorder {
         }
     }
 
+    /** Never waits: who calls is the engine, with the whole run behind it. */
     private synchronized void send( Map line ) {
-        if( broken )
-            return
+        if( !broken && !waiting.offer(TracerCards.json(line) + '\n') ) {
+            broken = true
+            warn('the recorder of this run does not listen; tasks are recorded all the same')
+        }
+    }
+
+    /** In a thread of its own, for a pipe that is full holds up who writes. */
+    private void writeAll() {
         try {
-            pipe.write(TracerCards.json(line) + '\n')
-            pipe.flush()
+            for( String line = waiting.take(); line != LAST; line = waiting.take() ) {
+                pipe.write(line)
+                if( waiting.isEmpty() || waiting.peek() == LAST )
+                    pipe.flush()
+            }
+            pipe.close()
         }
         catch( IOException error ) {
             broken = true
