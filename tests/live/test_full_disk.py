@@ -13,26 +13,28 @@ from tests.store import spools
 ENDED = "tracer_task_attempts_total"
 
 
+@pytest.mark.parametrize("fails", ["count", "commit"])
 def test_what_was_not_committed_is_counted_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fails: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = spools.write(tmp_path, [spools.card_line()])
     with watched(tmp_path) as found:
         found.look(NOW)
         append(path, spools.sealed_line())
 
-        def full() -> None:  # SQLite gives up the whole transaction by itself
+        def full(*_: str) -> None:  # SQLite gives up the whole transaction by itself
             found.state.rollback()
             raise sqlite3.OperationalError("database or disk is full")
 
         with monkeypatch.context() as patched:
-            patched.setattr(found.state, "commit", full)
+            patched.setattr(found.state, fails, full)
             for later in (1, 2):
                 with pytest.raises(sqlite3.OperationalError):
                     found.look(NOW + later)
         found.look(NOW + 3)
         found.look(NOW + 4)
         assert value(found, ENDED) == 1
+        assert found.state.counters()
     with watched(tmp_path) as again:
         again.look(NOW + 5)
         assert value(again, ENDED) == 1
