@@ -75,6 +75,7 @@ def _cost(
     rates: Mapping[str, Any],
     currency: str,
 ) -> Cost | None:
+    lasted_s = max(lasted_s, 1e-6)  # a clock that stood still is no time to divide by
     hours = lasted_s / 3600.0
     cpu, gpus = number(row.get("cpu_s")), _gpus(attempt)
     peak_cores = _peak_cores(row, cpu, lasted_s)
