@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 from analysis.pricing import METHODS
 from analysis.synthetic import RUN
+from store import spools
 
 from tracer_hooks import backends
 from tracer_hooks.analysis import usage, waits
@@ -103,6 +105,21 @@ def test_files_and_pending_rows_are_read(
     ids = spark(RUN)["tasks"].task_id.to_pyarrow().to_pylist()
     assert "waits" in ids
     assert set(spark(None)["tasks"].run_id.to_pyarrow().to_pylist()) == {RUN, OTHER}
+
+
+def test_several_files_of_a_run_are_read_once(
+    tmp_path: Path, spark: Callable[[str | None], Tables]
+) -> None:
+    """Also below a folder whose name Spark could take for a pattern."""
+    spark(RUN)  # the session
+    path = tmp_path / "a {b,c} [d] e*?\\"
+    for task in ("one", "two", "three"):
+        spools.write(path, spools.attempt(task, RUN))
+        Store(path).ingest()
+    store = Store(path)
+    assert len(store.locate("tasks", RUN).files) == 3
+    tasks = backends.tables(store, RUN, "local[2]")["tasks"]
+    assert sorted(tasks.task_id.to_pyarrow().to_pylist()) == ["one", "three", "two"]
 
 
 def test_whole_numbers_beside_nulls_stay_exact(spark: Callable[[str | None], Tables]) -> None:

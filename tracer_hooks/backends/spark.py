@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
     from tracer_hooks.store.scanning import Located
 
 _serial = count(1)
+
+
+def _literal(path: str) -> str:
+    """The path for Spark, which takes `{`, `[`, `*` and `?` for patterns. (Its option
+    `__globPaths__` reads several such files twice each.)"""
+    return re.sub(r"([\\{}\[\]*?])", r"\\\1", path)
 
 
 class SparkTables:
@@ -68,7 +75,5 @@ class SparkTables:
         from pyspark.sql.pandas.types import from_arrow_schema
 
         columns = from_arrow_schema(schema.remove(0), prefer_timestamp_ntz=False)
-        # Without it, Spark would take `{`, `[` and `*` in a path for patterns.
-        reader = self._session.read.schema(columns).option("__globPaths__", "false")
-        read = reader.parquet(*paths)
+        read = self._session.read.schema(columns).parquet(*map(_literal, paths))
         return read.select(functions.lit(run_id).alias("run_id"), "*")
