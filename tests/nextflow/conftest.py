@@ -97,9 +97,14 @@ class LaunchFolder:
         return (self.folder / ".nextflow.log").read_text()
 
     def attempts(self) -> dict[str, list[Seen]]:
-        """What the work folders hold, by task name; the attempts of a name in a fixed order."""
+        """What the work folders hold, by task name; the attempts of a name in a fixed order.
+
+        Not those of job arrays: into one folder all their jobs write, the last one last.
+        """
         found: dict[str, list[Seen]] = {}
         for wrapper in self.folder.glob("work/??/*/.command.run"):
+            if "nxf_array_task_dir" in wrapper.with_name(".command.sh").read_text():
+                continue
             named = re.search(r"^### name: '(.*?)'\n### ", wrapper.read_text(), re.M | re.S)
             assert named, f"{wrapper} names no task"
             found.setdefault(named[1], []).append(_seen(wrapper.parent))
