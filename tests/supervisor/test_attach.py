@@ -8,11 +8,13 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tests.supervisor.harness import PYTHON, SUPERVISOR, check_invariants, read_spools
+from tracer_hooks.supervisor import attach
 from tracer_hooks.supervisor.attach import _patience_s
 from tracer_hooks.supervisor.procfs import Proc
 
@@ -142,3 +144,27 @@ def test_a_process_that_is_being_taken_down_is_waited_for() -> None:
         assert _patience_s(Proc().read(f"{dead.pid}/stat")) > 10
     assert _patience_s(Proc().read(f"{os.getpid()}/stat")) < 1
     assert _patience_s(None) < 1
+
+
+ZOMBIE = b"7 (task) Z " + b"0 " * 48 + b"%d"
+
+
+@pytest.mark.parametrize(
+    ("shown", "may_know", "told", "status"),
+    [
+        (0, False, [None, None, 9], 9),  # 0 only because it may not be known: till it is reaped
+        (0, True, [None], 0),
+        (9, False, [None], 9),
+        (0, False, [1280], 1280),
+    ],
+)
+def test_an_exit_status_that_may_not_be_known_is_no_success(
+    monkeypatch: pytest.MonkeyPatch, shown: int, may_know: bool, told: list[int | None], status: int
+) -> None:
+    answers = iter(told)
+    monkeypatch.setattr(attach, "exit_status", lambda pidfd: next(answers))
+    proc = SimpleNamespace(
+        read=lambda name: ZOMBIE % shown, io=lambda pid: (0, 0, 0, 0) if may_know else None
+    )
+    record: Any = SimpleNamespace(pid=7, proc=proc)
+    assert attach._wait_status(record, 3, None) == status

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _NO_IO = (0, 0, 0, 0)
 _PF_EXITING = 0x4  # linux/sched.h
+_REAPED_S, _REAP_CHECK_S = 10.0, 0.02  # until its parent has taken note of a process's end
 _PIDFD_GET_INFO = 0xC040FF0B  # _IOWR(0xFF, 11, struct pidfd_info) of linux/pidfd.h, 64 bytes
 _PIDFD_INFO_EXIT = 1 << 3
 _PIDFD_INFO_SIZE = 64
@@ -267,20 +268,33 @@ def _told(record: Record, message: str) -> "dict[str, object]":
 def _died(record: Record, now: float, pidfd: int) -> "dict[str, object]":
     """The process has gone, or has closed its end of the pipe, without a word."""
     stat = record.proc.read("%d/stat" % record.pid)
-    status = -1
     if pidfd >= 0 and not select.select([pidfd], [], [], _patience_s(stat))[0]:
         _look(record, record.read_now, now)  # it lives, but does not want to be watched any more
         return outcome(0)
-    stat = record.proc.read("%d/stat" % record.pid) or stat
-    told = exit_status(pidfd)
-    if told is not None:
-        status = told
-    elif stat:
-        field = stat[stat.rindex(b")") + 2 :].split()
-        if field[0] in (b"Z", b"X") and len(field) > 49:
-            status = int(field[49])  # its wait status, if we may know it
+    status = _wait_status(record, pidfd, stat)
     _look(record, record.last_look, now, {})
     return outcome(status)
+
+
+def _wait_status(record: Record, pidfd: int, stat: "bytes | None") -> int:
+    """The wait status of the process, which has ended; -1 if it can't be known."""
+    deadline = time.monotonic() + _REAPED_S
+    while True:
+        told = exit_status(pidfd)
+        if told is not None:
+            return told
+        fresh = record.proc.read("%d/stat" % record.pid)
+        stat = fresh or stat
+        field = stat[stat.rindex(b")") + 2 :].split() if stat else [b""]
+        if field[0] not in (b"Z", b"X") or len(field) <= 49:
+            return -1
+        # Who may not know it reads 0, as of one that succeeded; who may can read its I/O too.
+        if int(field[49]) or record.proc.io("%d" % record.pid) is not None:
+            return int(field[49])
+        if fresh is None or pidfd < 0 or time.monotonic() >= deadline:
+            told = exit_status(pidfd)  # it may have been reaped since we asked
+            return -1 if told is None else told
+        time.sleep(_REAP_CHECK_S)  # once it is reaped, a kernel that tells will tell
 
 
 def _patience_s(stat: "bytes | None") -> float:
