@@ -23,6 +23,10 @@ def main(argv: "list[str]") -> None:
         from tracer_hooks.supervisor.attach import attach
 
         posix._exit(attach(options))
+    if options.mode == "fork-server":
+        from tracer_hooks.supervisor.fork_server import serve
+
+        posix._exit(serve(options.control_fd))
     from tracer_hooks.supervisor.run import run
 
     posix._exit(run(options))

@@ -8,6 +8,7 @@ from tracer_hooks.supervisor import libc
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal as _signal
+    from collections.abc import Iterable
 else:
     import _signal  # what signal.py wraps in enums, without their import
 
@@ -17,6 +18,19 @@ NOT_EXECUTABLE = 126
 # command gets the default, which is what a parent that has not ignored them on purpose gave.
 _IGNORED_BY_PYTHON = ("SIGPIPE", "SIGXFSZ")
 _ENOENT, _ENOTDIR, _ENOEXEC = 2, 20, 8
+
+
+class Inherited:
+    """What a command gets from whoever asked for it, where that is not this process's own."""
+
+    def __init__(self, mask: "set[int]", environment: "dict[bytes, bytes]") -> None:
+        self.mask = mask  # the signals that are blocked
+        self.environment = environment
+
+
+def own(mask: "Iterable[int]") -> Inherited:
+    """What a command gets from this process, whose signal mask was `mask` at first."""
+    return Inherited({int(number) for number in mask}, original_environment())
 
 
 def original_environment() -> "dict[bytes, bytes]":
@@ -43,14 +57,13 @@ def original_environment() -> "dict[bytes, bytes]":
 
 
 def start(
-    command: "list[str]", old_mask: "set[int]", ignored: "tuple[int, ...]"
+    command: "list[str]", inherited: Inherited, ignored: "tuple[int, ...]"
 ) -> "tuple[int, int]":
     """Fork and exec `command`; returns (pid, read end of a pipe that says why exec failed).
 
     The caller has blocked signals and passes the mask from before, and those of the signals that
     it no longer ignores but did before. Raises OSError if no fork is possible.
     """
-    environment = original_environment()
     arguments = [_bytes(word) for word in command]
     failed_read, failed_write = posix.pipe()
     parent = posix.getpid()
@@ -62,37 +75,30 @@ def start(
         libc.prctl(libc.PR_SET_PDEATHSIG, _signal.SIGKILL)
         if posix.getppid() != parent:  # it died before we asked to be told
             posix.kill(posix.getpid(), _signal.SIGKILL)
-        errno = _become(arguments, environment, old_mask, ignored)
+        errno = _become(arguments, inherited, ignored)
         posix.write(failed_write, b"%d" % errno)
         posix._exit(_exit_status(errno))
     finally:
         posix._exit(NOT_EXECUTABLE)
 
 
-def instead(command: "list[str]", old_mask: "set[int]", ignored: "tuple[int, ...]") -> int:
+def instead(command: "list[str]", inherited: Inherited, ignored: "tuple[int, ...]") -> int:
     """Become the command: there is no process left for it beside this one.
 
     Returns the exit status that a shell would show if it can't be executed.
     """
     libc.prctl(libc.PR_SET_CHILD_SUBREAPER, 0)
-    return _exit_status(
-        _become([_bytes(word) for word in command], original_environment(), old_mask, ignored)
-    )
+    return _exit_status(_become([_bytes(word) for word in command], inherited, ignored))
 
 
-def _become(
-    arguments: "list[bytes]",
-    environment: "dict[bytes, bytes]",
-    old_mask: "set[int]",
-    ignored: "tuple[int, ...]",
-) -> int:
+def _become(arguments: "list[bytes]", inherited: Inherited, ignored: "tuple[int, ...]") -> int:
     for name in _IGNORED_BY_PYTHON:
         if hasattr(_signal, name):
             _signal.signal(getattr(_signal, name), _signal.SIG_DFL)
     for number in ignored:
         _signal.signal(number, _signal.SIG_IGN)
-    _signal.pthread_sigmask(_signal.SIG_SETMASK, old_mask)
-    return _exec(arguments, environment)
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, inherited.mask)
+    return _exec(arguments, inherited.environment)
 
 
 def _exit_status(errno: int) -> int:

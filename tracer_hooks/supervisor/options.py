@@ -1,5 +1,7 @@
 """The supervisor's own command line: written and read by programs, so plain and exact."""
 
+MODES = ("run", "attach", "fork-server")
+
 
 class Options:
     """What the supervisor was told. Paths and the card are as given, nothing is resolved."""
@@ -30,10 +32,13 @@ class Options:
 
 
 def parse(argv: "list[str]") -> Options:
-    """Read ``run|attach [--option VALUE]… [-- COMMAND…]``; ValueError says what is wrong."""
+    """Read ``run|attach|fork-server [--option VALUE]… [-- COMMAND…]``.
+
+    Raises ValueError, which says what is wrong.
+    """
     options = Options()
-    if not argv or argv[0] not in ("run", "attach"):
-        raise ValueError("the first word must be run or attach")
+    if not argv or argv[0] not in MODES:
+        raise ValueError("the first word must be one of " + ", ".join(MODES))
     options.mode = argv[0]
     position = 1
     while position < len(argv):

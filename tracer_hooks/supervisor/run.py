@@ -26,8 +26,10 @@ _BATCH_S = 0.005
 LOST = -1  # somebody else reaped the command: its status can't be learnt
 
 
-def run(options: Options) -> int:
+def run(options: Options, inherited: "launch.Inherited | None" = None) -> int:
     """Run the command; returns the exit status that a shell would show for it.
+
+    The command inherits what this process did, or what is passed as `inherited`.
 
     Before the command is started only what must listen from its first instruction on is opened,
     and from there on no failure of ours reaches it.
@@ -35,16 +37,16 @@ def run(options: Options) -> int:
     libc.prctl(libc.PR_SET_CHILD_SUBREAPER, 1)
     signals = every_signal()
     old_mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, signals)
-    mask = {int(number) for number in old_mask}
+    inherited = inherited or launch.own(old_mask)
     ignored = _hear_of_children()
     events, exits, refusal = _open_sources(options)
     wall_start, started = time.time(), time.monotonic()
     complain = _Complaints(options.verbose)
     try:
-        pid, failed_read = launch.start(options.command, mask, ignored)
+        pid, failed_read = launch.start(options.command, inherited, ignored)
     except OSError as error:  # no process or no descriptor is left
         complain.about(error)
-        return launch.instead(options.command, mask, ignored)
+        return launch.instead(options.command, inherited, ignored)
     relay = SignalRelay(pid)
     record = None
     ended = 0.0

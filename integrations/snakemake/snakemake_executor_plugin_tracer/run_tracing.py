@@ -8,12 +8,14 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from snakemake_executor_plugin_tracer import benchmark_handover, cards, shell_handover
+from snakemake_executor_plugin_tracer.common import NO_INNER
 from snakemake_executor_plugin_tracer.complaints import complain, explain
 from snakemake_executor_plugin_tracer.handover import Handover
 from snakemake_executor_plugin_tracer.summary import Summary
 from snakemake_executor_plugin_tracer.tracing import Tracing
 from tracer_hooks.adapter import RunRecord, store_path
 from tracer_hooks.cards import secrets
+from tracer_hooks.fork_server import ForkServer
 from tracer_hooks.supervisor.identifiers import new_run_id
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ class RunTracing(Tracing):
             redact=secrets(),
             argv_recorded=not settings.no_argv,
         )
+        if settings.inner in NO_INNER:
+            self.fork_server = ForkServer()
         self._workflow = workflow
         self._summary = None if settings.no_summary else Summary(self.run_id, self.store)
         self._inner = settings.inner
@@ -104,6 +108,8 @@ class RunTracing(Tracing):
         self._finished = True
         for undo in (*self.at_end, shell_handover.remove, benchmark_handover.remove):
             _quietly(undo)
+        if self.fork_server is not None:
+            self.fork_server.close()
         record = self._record
         if record is None:
             return

@@ -47,7 +47,7 @@ def _start_supervised(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     kwargs["shell"] = False
     if kwargs.get("env") is not None:
         kwargs["env"] = attempt.tracing.task_environment(kwargs["env"])
-    return SupervisedProcess(argv, **kwargs)
+    return SupervisedProcess(argv, attempt.tracing.fork_server, **kwargs)
 
 
 def install() -> None:

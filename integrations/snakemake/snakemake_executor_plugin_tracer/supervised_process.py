@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import time
 from pathlib import Path
-from typing import Any
 
 from tracer_hooks.adapter import SUPERVISOR
+from tracer_hooks.forked_process import ForkedProcess
 
 _PATIENCE_S = 2.0  # the supervisor launches its command within milliseconds, on a busy node too
 
 
-class SupervisedProcess(subprocess.Popen[Any]):
+class SupervisedProcess(ForkedProcess):
     """A supervisor and the command it runs, as `shell()` keeps it while a job runs."""
 
     def kill(self) -> None:

@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING, Any
 from snakemake_executor_plugin_tracer import cards, handover
 from snakemake_executor_plugin_tracer.attempt import JobAttempt
 from snakemake_executor_plugin_tracer.complaints import complain, explain
+from snakemake_executor_plugin_tracer.supervised_process import SupervisedProcess
 from tracer_hooks.adapter import TaskCard, supervised
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from tracer_hooks.fork_server import ForkServer
+
 _TRIAL_TIMEOUT_S = 20
+_EXIT_CODE = 7  # one that no failure of ours has
 
 
 class Tracing:
@@ -41,6 +45,7 @@ class Tracing:
         self.interval_s = interval_s
         self.redact = list(redact)  # patterns to mask in command lines
         self.argv_recorded = argv_recorded
+        self.fork_server: ForkServer | None = None  # where many jobs will want one
         self._submitted: dict[str, float] = {}
         self._works: bool | None = None
         self._lock = threading.Lock()
@@ -101,36 +106,53 @@ class Tracing:
             return self._works
 
     def _try(self) -> bool:
+        problem = self._trial()
+        if problem and self.fork_server is not None:
+            self.fork_server.close()
+            self.fork_server = None
+            problem = self._trial()
+        if problem:
+            complain("trial", f"{problem}; nothing is recorded")
+        return not problem
+
+    def _trial(self) -> str:
+        """What is wrong with a supervisor here; empty if nothing is."""
         try:
             with tempfile.TemporaryDirectory(prefix="tracer-hooks-") as folder:
                 card = TaskCard(run_id="trial", task_id="trial")
-                command = supervised(card, ["/bin/sh", "-c", "exit 7"], store=folder)
-                trial = subprocess.run(
+                command = supervised(card, ["/bin/sh", "-c", f"exit {_EXIT_CODE}"], store=folder)
+                trial = SupervisedProcess(
                     command,
+                    self.fork_server,
                     stdin=subprocess.DEVNULL,
-                    capture_output=True,
-                    timeout=_TRIAL_TIMEOUT_S,
-                    check=False,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
                 )
+                said = _said(trial)
         except Exception as error:
-            complain(
-                "trial", f"the supervisor does not start, nothing is recorded ({explain(error)})"
-            )
-            return False
-        if trial.returncode == 7:
-            return True
-        why = trial.stderr.decode(errors="replace").strip().splitlines()
-        complain(
-            "trial",
-            "the supervisor does not run a command as it should, nothing is recorded"
-            + (f" ({why[-1]})" if why else ""),
+            return f"the supervisor does not start ({explain(error)})"
+        if trial.returncode == _EXIT_CODE:
+            return ""
+        why = said.decode(errors="replace").strip().splitlines()
+        return "the supervisor does not run a command as it should" + (
+            f" ({why[-1]})" if why else ""
         )
-        return False
 
     # -- the end ---------------------------------------------------------------------------------
 
     def finish(self, cancelled: bool = False) -> None:
         """The executor has ended. Only the process that began the run has something to do."""
+
+
+def _said(trial: SupervisedProcess) -> bytes:
+    """What it wrote to its standard error until its end. Raises TimeoutExpired."""
+    with trial:
+        try:
+            said: bytes = trial.communicate(timeout=_TRIAL_TIMEOUT_S)[1]
+        except subprocess.TimeoutExpired:
+            subprocess.Popen.kill(trial)
+            raise
+    return said
 
 
 class RemoteTracing(Tracing):
