@@ -3,8 +3,8 @@
 The monitor is a stranger to the process that it watches: not its child (user code may wait for
 any child), in a session of its own, with none of its descriptors, so that it survives a crash of
 the process and records that too. A pair of sockets and a pipe join them. On the sockets the
-process says how its task ended; the death of either closes them. On the pipe the monitor says
-that it watches.
+process says how its task ended, and the monitor how far it has come with that; the death of either
+closes them. On the pipe the monitor says that it watches.
 
 They are the user's process's descriptors, and it may close them all and use their numbers anew:
 each is touched only while it still is what was opened.
@@ -12,6 +12,7 @@ each is touched only while it still is what was opened.
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import os
 import resource
@@ -27,7 +28,7 @@ from typing import TYPE_CHECKING
 from tracer_hooks.adapter import SUPERVISOR
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tracer_hooks.adapter import TaskCard
 
@@ -39,7 +40,12 @@ _HIGH_FD = 64
 _READY, _CONTROL = 3, 4
 _PATIENCE_S = 3.0
 
+# What the monitor says when the last figures are read, and when the last line is written; a problem
+# comes before.
+_READ, _SEALED, _PROBLEM = b"read", b"sealed", b"problem "
+
 _open: set[Monitor] = set()
+_sealing: set[Monitor] = set()  # of those: told the end, and left to write
 _lock = threading.Lock()
 
 
@@ -48,6 +54,8 @@ class Monitor:
 
     def __init__(self, card: TaskCard, store: Path, options: Sequence[str] = ()) -> None:
         self._disk = _disk_bytes()
+        self._said = b""
+        self.problem: str | None = None
         # not a pipe: a write to one whose reader has gone kills a process that has not ignored
         # SIGPIPE, as Python does by default
         control_read, control = _ends(_socket_pair)
@@ -90,32 +98,83 @@ class Monitor:
             said += chunk
         return said.startswith(b"ready")
 
-    def end(self, status: str, exit_code: int | None = None, **said: str) -> bool:
+    def end(
+        self,
+        status: str,
+        exit_code: int | None = None,
+        said: Mapping[str, str] | None = None,
+        *,
+        seal: bool = True,
+    ) -> bool:
         """Tell how the task ended and wait a moment until that is recorded; whether it was.
 
-        Status `paused`: the attempt will go on in another process. `said` is what else the
-        monitor understands (see `tracer_hooks.supervisor.told`); values have no white space.
+        Without `seal` it is waited only until the last figures are read: what is left is writing,
+        and only this Python's own exit waits for that. Status `paused`: the attempt will go on in
+        another process. `said` is what else the monitor understands (see
+        `tracer_hooks.supervisor.told`); values have no white space. `problem` then says why it was
+        not recorded.
         """
         words = ["end", status, "-" if exit_code is None else str(exit_code)]
         read, written = (now - then for now, then in zip(_disk_bytes(), self._disk, strict=True))
-        said |= {"disk_read_bytes": str(read), "disk_write_bytes": str(written)}
-        words += [f"{name}={value}" for name, value in said.items()]
+        named = {**(said or {}), "disk_read_bytes": str(read), "disk_write_bytes": str(written)}
+        words += [f"{name}={value}" for name, value in named.items()]
+        left_to_it = False
         try:
-            if not self._control.is_it():  # closed by the user's code: the record ended there
+            if not self._control.is_it():
+                self.problem = "the task closed its connection"
                 return False
             _send(self._control.fd, (" ".join(words) + "\n").encode("ascii", "replace"))
-            gone = select.poll()
-            gone.register(self._control.fd, 0)  # reports an error once nobody has the other end
-            return bool(gone.poll(_PATIENCE_S * 1000))
-        except (BrokenPipeError, ConnectionResetError):  # the monitor was killed
+            done = self._hear(_SEALED if seal else _READ, time.monotonic() + _PATIENCE_S)
+            left_to_it = done and not seal
+            return done
+        except (BrokenPipeError, ConnectionResetError):
+            self.problem = "the monitor was killed"
             return False
         finally:
-            self.forget()
+            _forget_what_is_sealed()
+            if left_to_it:
+                self._ready.close()
+                _sealing.add(self)
+            else:
+                self.forget()
+
+    def wait_until_sealed(self, deadline: float) -> None:
+        """After `end` without `seal`: wait for what it left to the monitor."""
+        with suppress(OSError):
+            if self._control.is_it():
+                self._hear(_SEALED, deadline)
+        self.forget()
+
+    def is_sealed(self) -> bool:
+        """After `end` without `seal`: whether the monitor has ended, or cannot be asked."""
+        poll = select.poll()
+        poll.register(self._control.fd, 0)  # reports an error once nobody has the other end
+        return not self._control.is_it() or bool(poll.poll(0))
+
+    def _hear(self, wanted: bytes, deadline: float) -> bool:
+        """Whether the monitor says `wanted` in time, and no problem with it; `problem` has that."""
+        poll = select.poll()
+        poll.register(self._control.fd, select.POLLIN)
+        while wanted not in self._said.split(b"\n")[:-1]:
+            if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+                self.problem = "the monitor does not answer"
+                return False
+            chunk = os.read(self._control.fd, 4096)
+            if not chunk:
+                self.problem = "the monitor was killed"
+                return False
+            self._said += chunk
+        lines = self._said.split(b"\n")
+        before = lines[lines.index(wanted) - 1]  # of the first the last, which is empty
+        if before.startswith(_PROBLEM):
+            self.problem = before[len(_PROBLEM) :].decode("utf-8", "replace")
+        return self.problem is None
 
     def forget(self) -> None:
         """Close our ends, without a word."""
         with _lock:
             _open.discard(self)
+            _sealing.discard(self)
         self._close()
 
     def _close(self) -> None:
@@ -211,6 +270,20 @@ def _inheritable() -> list[int]:
             if int(entry.name) > 2 and os.get_inheritable(int(entry.name)):
                 found.append(int(entry.name))
     return found
+
+
+def _forget_what_is_sealed() -> None:
+    for monitor in list(_sealing):
+        if monitor.is_sealed():
+            monitor.forget()
+
+
+@atexit.register
+def _at_exit() -> None:
+    """In a container this process may be the last but the monitor, whose end is the container's."""
+    deadline = time.monotonic() + _PATIENCE_S
+    for monitor in list(_sealing):
+        monitor.wait_until_sealed(deadline)
 
 
 def _in_forked_child() -> None:

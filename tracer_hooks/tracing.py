@@ -104,7 +104,7 @@ class trace:  # noqa: N801  (reads as a verb: `with trace(...)`)
             _warn(f"the end of this block was not recorded: {problem}")
             return
         if not recorded and not self._warned:
-            _warn("the end of this block was not recorded: its monitor was killed or cut off")
+            _warn(f"the end of this block was not recorded: {monitor.problem}")
 
     def __call__(self, function: Function) -> Function:
         """Decorate `function`: each call is a task of its own."""

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from tests.supervisor.harness import PYTHON, SUPERVISOR, check_invariants, read_spools
-from tracer_hooks.supervisor import attach
-from tracer_hooks.supervisor.attach import _patience_s
+from tracer_hooks.supervisor import attached_end
+from tracer_hooks.supervisor.attached_end import patience_s
 from tracer_hooks.supervisor.procfs import Proc
 
 PRELUDE = f"""
@@ -141,9 +141,9 @@ def test_a_process_that_is_being_taken_down_is_waited_for() -> None:
     """Its pipe closes before its end shows: a killed task must not pass for one that let go."""
     with subprocess.Popen([PYTHON, "-c", "import os; os.kill(os.getpid(), 9)"]) as dead:
         os.waitid(os.P_PID, dead.pid, os.WEXITED | os.WNOWAIT)
-        assert _patience_s(Proc().read(f"{dead.pid}/stat")) > 10
-    assert _patience_s(Proc().read(f"{os.getpid()}/stat")) < 1
-    assert _patience_s(None) < 1
+        assert patience_s(Proc().read(f"{dead.pid}/stat")) > 10
+    assert patience_s(Proc().read(f"{os.getpid()}/stat")) < 1
+    assert patience_s(None) < 1
 
 
 ZOMBIE = b"7 (task) Z " + b"0 " * 48 + b"%d"
@@ -162,9 +162,9 @@ def test_an_exit_status_that_may_not_be_known_is_no_success(
     monkeypatch: pytest.MonkeyPatch, shown: int, may_know: bool, told: list[int | None], status: int
 ) -> None:
     answers = iter(told)
-    monkeypatch.setattr(attach, "exit_status", lambda pidfd: next(answers))
+    monkeypatch.setattr(attached_end, "exit_status", lambda pidfd: next(answers))
     proc = SimpleNamespace(
         read=lambda name: ZOMBIE % shown, io=lambda pid: (0, 0, 0, 0) if may_know else None
     )
     record: Any = SimpleNamespace(pid=7, proc=proc)
-    assert attach._wait_status(record, 3, None) == status
+    assert attached_end.wait_status(record, 3, None) == status

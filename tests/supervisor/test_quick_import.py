@@ -18,7 +18,8 @@ for name, path in (("tracer_hooks", folder + "/.."), ("tracer_hooks.supervisor",
     package.__path__ = [path]
     sys.modules[name] = package
 from tracer_hooks.supervisor import quick_import
-for names in (quick_import.START, quick_import.RECORD, quick_import.LOOK):
+q = quick_import
+for names in (q.START, q.ATTACH, q.RECORD, q.LOOK):
     quick_import.load(names)
     for name, module in sys.modules.items():
         if name.startswith("tracer_hooks.supervisor."):

@@ -50,7 +50,7 @@ def pause(store: Path) -> None:
     body = """
         burn(0.3)
         subprocess.run(["sleep", "0.1"])
-        monitor.end("paused", state="deferred")
+        monitor.end("paused", said={"state": "deferred"})
     """
     assert stretch(store, 1, body) == 0
 

@@ -11,7 +11,15 @@ import pytest
 
 from tracer_hooks.supervisor.peeks import PeekSource
 from tracer_hooks.supervisor.procfs import Proc
-from tracer_hooks.supervisor.waits import DISK, IDLE, NETWORK, RUN, WallSplit, connected_socket
+from tracer_hooks.supervisor.waits import (
+    DISK,
+    IDLE,
+    NETWORK,
+    RUN,
+    WaitReader,
+    WallSplit,
+    connected_socket,
+)
 
 
 def test_a_connection_among_many_is_found() -> None:
@@ -35,6 +43,17 @@ def test_a_connection_among_many_is_found() -> None:
         for pair in pairs:
             for end in pair:
                 end.close()
+
+
+def test_who_waits_for_us_waits_for_nothing_of_its_own() -> None:
+    """It told its end, and a look that is to be its last must not be a search for connections."""
+    proc: Any = SimpleNamespace(waiting_in=lambda pid, tid: b"poll_schedule_timeout")
+    waits = WaitReader(proc)
+    waits.known_connection = lambda pid: True
+    assert waits.look(7, 7, b"S") == NETWORK
+    waits.waits_for_us = 7
+    assert waits.look(7, 7, b"S") == ""
+    assert waits.look(8, 8, b"S") == NETWORK
 
 
 def test_time_asleep_goes_to_what_is_found_later() -> None:

@@ -63,7 +63,8 @@ class Observer:
         self.spool = spool
         self.rows = rows
         self.sources: list[Source] = []
-        self.later: Callable[[], None] | None = None  # starts the sources that can wait
+        self.later: list[Callable[[], None]] = []  # each starts sources that can wait
+        self.hurries = False  # whether they wait for no more than that nothing else is asked
         self.totals = totals
         # pid, exit code and signal of the main process, which only its parent knows
         self.main_ended: tuple[int, int | None, int | None] | None = None
@@ -90,23 +91,22 @@ class Observer:
 
     def due(self) -> float:
         """When the next look is due."""
+        if self.later and self.hurries:
+            return 0.0
         return min([self._next_tick, *[source.due() for source in self.sources]])
-
-    def start_later_sources(self) -> None:
-        """Start the sources that a very short task does without."""
-        start, self.later = self.later, None
-        if start is not None:
-            start()
 
     def tick(self, now: float) -> None:
         """Look at the tree; take a reading if one is due."""
+        if self.later and self.hurries:
+            self.later.pop(0)()
+            return
         if now < self._next_tick:  # a source asked for it
             for source in self.sources:
                 if now >= source.due():
                     source.look(now)
             return
-        if self.later is not None and now - self.started > _LATER_S:
-            self.start_later_sources()
+        if self.later and now - self.started > _LATER_S:
+            self.later.pop(0)()
         begin = time.process_time()
         self._look(now)
         if now >= self._next_reading:

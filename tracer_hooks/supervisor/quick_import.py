@@ -22,6 +22,7 @@ RECORD = (
     "identifiers", "jsonl", "tracer_hooks.version", "observer_identity", "procfs", "spool",
     "totals", "record", "redact", "brief", "outcome",
 )  # fmt: skip
+ATTACH = ("procfs", "attached_totals", "taskstats_permitted")
 LOOK = (
     "host", "process", "waits", "tree", "memory", "rows", "observer", "processors", "watch",
     "perf_switches",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import _socket
     from collections.abc import Sequence
 
-    from tracer_hooks.supervisor.attach import AttachedTotals
+    from tracer_hooks.supervisor.attached_totals import AttachedTotals
     from tracer_hooks.supervisor.evidence import Evidence, Received
     from tracer_hooks.supervisor.perf_open import PerfEvents
     from tracer_hooks.supervisor.taskstats_open import ExitMessages
@@ -120,9 +120,12 @@ class Record:
 
         self._observer = watch(self, ended)
 
-    def read_now(self, now: float) -> None:
-        """Look at the tree and take a reading whether or not one is due."""
+    def read_now(self, now: float, waits_for_us: bool = False) -> None:
+        """Look at the tree and take a reading whether or not one is due; whether the main process
+        stands still until that is done."""
         if self._observer is not None and not self._broken:
+            if waits_for_us:
+                self._observer.waits.waits_for_us = self.pid  # type: ignore[attr-defined]
             self._observer.read_now(now)  # type: ignore[attr-defined]
 
     def last_look(self, now: float, helpers: "dict[int, float]") -> None:

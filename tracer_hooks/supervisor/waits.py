@@ -44,6 +44,7 @@ class WaitReader:
         self._connected = {}  # type: dict[int, tuple[int, bool]]
         # asked before the long way, of a source that knows some of the connections
         self.known_connection: Callable[[int], bool] | None = None
+        self.waits_for_us = 0  # the process that told us its end, and stands still meanwhile
         self.network_known = True  # False once the kernel would not say where a thread sleeps
 
     def look(self, pid: int, tid: int, state: "bytes | None") -> str:
@@ -66,9 +67,12 @@ class WaitReader:
             return IDLE
         if function.startswith(_NETWORK):
             return NETWORK
-        if function.startswith(_ANY_FILE) and self._has_connection(pid):
-            return NETWORK
-        return IDLE
+        return self._for_any_file(pid) if function.startswith(_ANY_FILE) else IDLE
+
+    def _for_any_file(self, pid: int) -> str:
+        if pid == self.waits_for_us:
+            return ""
+        return NETWORK if self._has_connection(pid) else IDLE
 
     def _has_connection(self, pid: int) -> bool:
         """Whether the process holds a connected internet socket; remembered for a while."""

@@ -62,13 +62,21 @@ def watch(record: "Record", ended: bool = False) -> Observer:
         observer.sources.append(TaskstatsSource(record.exits, observer, record.pid, not attached))
     if ended:
         return observer
+    if attached:  # it may end any moment, and stands still then until it is answered
+        observer.hurries = True
+        observer.later = [lambda: _watch_sockets(record, observer)]
+    else:
+        _watch_sockets(record, observer)
+    observer.later.append(lambda: _watch_failures(record, observer))
+    return observer
+
+
+def _watch_sockets(record: "Record", observer: Observer) -> None:
     from tracer_hooks.supervisor.sockets import watch_sockets
 
-    watch_sockets(observer, attached, record.socket_ends, options.capture in ("auto", "taskstats"))
-    observer.later = lambda: _watch_failures(record, observer)
-    if attached:
-        observer.start_later_sources()
-    return observer
+    options = record.options
+    accounts = options.capture in ("auto", "taskstats")
+    watch_sockets(observer, options.mode == "attach", record.socket_ends, accounts)
 
 
 def _watch_failures(record: "Record", observer: Observer) -> None:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from tracer_hooks_airflow.outcomes import Outcome
     from tracer_hooks_airflow.settings import Settings
 
+# What Airflow's executors tell a container that they made for one task.
+_FOR_ONE_TASK = ("AIRFLOW_IS_K8S_EXECUTOR_POD", "AIRFLOW_IS_EXECUTOR_CONTAINER")
+
 Key = tuple[str, str, str, int, int]
 _current: Observation | None = None
 
@@ -39,14 +42,22 @@ class Observation:
         return self._pid == os.getpid()
 
     def end(self, outcome: Outcome) -> None:
-        """Tell the monitor how it ended, and wait a moment until that is recorded."""
+        """Tell the monitor how it ended, and wait a moment until the last figures are read."""
         monitor, self._monitor = self._monitor, None
         if monitor is None or not self.ours:
             return
+        # The process that the attempt comes back in looks for what this one left.
+        seal = outcome.status == "paused" or _ends_with_its_task()
         try:
-            monitor.end(outcome.status, outcome.exit_code, **outcome.words)
+            if not monitor.end(outcome.status, outcome.exit_code, outcome.words, seal=seal):
+                complain(f"the end of this task was not recorded: {monitor.problem}")
         except Exception as error:
             complain(f"the end of this task was not recorded: {explain(error)}")
+
+
+def _ends_with_its_task() -> bool:
+    """Whether this container does, and a monitor in it that has not written everything by then."""
+    return any(os.environ.get(name) for name in _FOR_ONE_TASK)
 
 
 def key_of(ti: Any) -> Key:
