@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from tracer_hooks.cards import secrets
 from tracer_hooks_airflow import observation
 from tracer_hooks_airflow.complaints import complain, explain
+from tracer_hooks_airflow.decorator import asked_of
 from tracer_hooks_airflow.outcomes import failed, of_state
 
 if TYPE_CHECKING:
@@ -33,15 +33,11 @@ class Listener:
     def __init__(self, settings: Settings | None = None) -> None:
         self._settings = settings
         if settings is not None:
-            # Loads our plugins, for 50 ms in an environment like Airflow's. A worker is forked from
-            # a process that has its listener: there this is done once, and no task pays for it.
-            secrets()
+            observation.masked()
 
     @hookimpl
     def on_task_instance_running(self, task_instance: Any) -> None:
         """A task instance is about to run in this process."""
-        from tracer_hooks_airflow.decorator import asked_of
-
         chosen = self._settings
         try:
             _began.setdefault((task_instance.dag_id, task_instance.run_id), time.time())

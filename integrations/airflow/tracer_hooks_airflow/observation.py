@@ -6,6 +6,7 @@ Airflow's hooks say how the task ended, and by itself if the process dies.
 
 from __future__ import annotations
 
+import functools
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +78,13 @@ def current(ti: Any = None) -> Observation | None:
     return found
 
 
+@functools.cache
+def masked() -> list[str]:
+    """The patterns to mask in command lines. Asked for once: it loads our plugins, for 50 ms in an
+    environment like Airflow's. A worker is forked from a process that has asked."""
+    return secrets()
+
+
 def begin(ti: Any, settings: Settings, asked: Mapping[str, Any] | None = None) -> bool:
     """Watch this process for `ti` from now on; False if it is watched for it already, or can't be.
 
@@ -94,7 +102,7 @@ def begin(ti: Any, settings: Settings, asked: Mapping[str, Any] | None = None) -
         options += ["--interval", repr(settings.interval_s)]
     if not settings.argv:
         options.append("--no-argv")
-    for pattern in secrets():
+    for pattern in masked():
         options += ["--redact", pattern]
     monitor = Monitor(card_of(ti, asked), settings.store, options)
     try:
