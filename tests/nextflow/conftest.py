@@ -26,7 +26,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Everything here that starts Nextflow is an engine test."""
     here = Path(__file__).parent
     for item in items:
-        if here in item.path.parents and "launch_folder" in getattr(item, "fixturenames", ()):
+        if here in item.path.parents and "engines" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.engine)
             item.add_marker(pytest.mark.nextflow)
 
@@ -135,7 +135,7 @@ def _seen(folder: Path) -> Seen:
         # Each work folder has a name of its own, and each process a number.
         said = path.read_text(errors="replace")
         said = said.replace(str(folder).replace(" ", "\\ "), "WORK").replace(str(folder), "WORK")
-        return re.sub(r"(: line \d+: +)\d+( Killed)", r"\1PID\2", said)
+        return re.sub(r"(: line \d+: ) *\d+( Killed)", r"\1PID\2", said)
 
     files = tuple(
         (path.name, path.read_text(errors="replace"))

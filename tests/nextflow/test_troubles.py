@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -23,7 +23,13 @@ def troubled(launch_folder: Callable[..., LaunchFolder]) -> LaunchFolder:
     return launch_folder("troubles")
 
 
-def run_with(folder: LaunchFolder, run: str, *changes: tuple[str, str], store: str = "") -> str:
+def run_with(
+    folder: LaunchFolder,
+    run: str,
+    *changes: tuple[str, str],
+    store: str = "",
+    env: Mapping[str, str] | None = None,
+) -> str:
     """Run with a configuration in which these texts are replaced; returns what the engine said."""
     config = folder.configuration("--run", run, *(["--store", store] if store else []))
     text = config.read_text()
@@ -31,7 +37,7 @@ def run_with(folder: LaunchFolder, run: str, *changes: tuple[str, str], store: s
         assert old in text
         text = text.replace(old, new)
     config.write_text(text)
-    said = folder.nextflow(*WORDS, "-c", str(config)).stdout
+    said = folder.nextflow(*WORDS, "-c", str(config), env=env).stdout
     assert "output: out 0" in said
     outputs = sorted((p.read_text(), (p.parent / ".command.err").read_text())
                      for p in folder.folder.glob("work/??/*/.command.out"))  # fmt: skip
@@ -73,11 +79,17 @@ def test_the_store_cannot_be_written(troubled: LaunchFolder) -> None:
     assert "cannot write /proc/nowhere/store" in warning
 
 
-def test_our_files_are_gone(troubled: LaunchFolder) -> None:
-    home = str(Path(__import__("tracer_hooks_nextflow").__file__).parent / "engine")
-    said = run_with(troubled, "no-files", (home, "/nowhere"))
+def test_our_files_are_gone(troubled: LaunchFolder, tmp_path: Path) -> None:
+    sources = str(Path(__import__("tracer_hooks_nextflow").__file__).parent / "engine")
+    said = run_with(troubled, "no-files", (sources, "/nowhere"), env={"NXF_HOME": str(tmp_path)})
     (warning,) = warnings(said)
     assert "nothing is recorded" in warning
+    if not troubled.store.runs().to_dict("records"):
+        run_with(troubled, "compiles")
+    # Where this version was compiled before, its sources are not even read.
+    said = run_with(troubled, "compiled", (sources, "/nowhere"))
+    assert not warnings(said)
+    assert len(troubled.tasks("compiled")) == 2
 
 
 def test_the_engine_is_killed(launch_folder: Callable[..., LaunchFolder]) -> None:

@@ -1,5 +1,6 @@
 """The short way to import: complete, in order, and left where a file does not fit its source."""
 
+import gc
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.supervisor.harness import SUPERVISOR
+from tracer_hooks.supervisor.quick_import import SOCKETS, load
 
 REPORT = """
 import sys
@@ -18,8 +20,8 @@ for name, path in (("tracer_hooks", folder + "/.."), ("tracer_hooks.supervisor",
     package.__path__ = [path]
     sys.modules[name] = package
 from tracer_hooks.supervisor import quick_import
-q = quick_import
-for names in (q.START, q.ATTACH, q.RECORD, q.LOOK):
+lists = "START ATTACH RECORD HEAR EXITS LOOK EXIT_RECORDS SOCKETS FAILURES"
+for names in [getattr(quick_import, name) for name in lists.split()]:
     quick_import.load(names)
     for name, module in sys.modules.items():
         if name.startswith("tracer_hooks.supervisor."):
@@ -47,8 +49,14 @@ def package(tmp_path: Path) -> Path:
 
 def test_every_module_that_is_listed_comes_by_the_short_way(package: Path) -> None:
     found = imported(package)
-    assert {"run", "record", "observer", "perf"} <= set(found)
+    assert {"run", "record", "observer", "perf", "sockets", "peeks"} <= set(found)
     assert all(found.values()), "a module stands before one that it imports"
+
+
+def test_what_is_imported_later_leaves_garbage_collected() -> None:
+    assert gc.isenabled()
+    load(SOCKETS)
+    assert gc.isenabled()
 
 
 def test_a_source_that_was_changed_since_is_imported_anew(package: Path) -> None:

@@ -279,3 +279,17 @@ def test_runs_on_this_python_without_its_private_modules(tmp_path: Path) -> None
     assert done.returncode == 6
     (lines,) = read_spools(tmp_path)
     assert lines[-1]["exit_code"] == 6
+
+
+def test_a_shell_that_waits_is_told_what_a_child_of_its_own_would_tell(tmp_path: Path) -> None:
+    note = tmp_path / "note"
+    for command, told in (
+        (["/bin/sh", "-c", 'test ! -s "$0" && echo "$_" && exit 137', str(note)], ""),
+        (["/bin/sh", "-c", 'test ! -s "$0" && echo "$_" && kill -9 $$', str(note)], "signal 9 "),
+    ):
+        note.write_text("not started")
+        env = {**os.environ, "_": PYTHON}
+        observed = observe(tmp_path / "store", command, "--shell-note", str(note), env=env)
+        assert (observed.returncode, observed.stdout) == (137, b"/bin/sh\n")
+        assert note.read_text().startswith(told)
+        assert bool(note.read_text()) == bool(told)

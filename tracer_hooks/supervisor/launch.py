@@ -2,6 +2,7 @@
 
 import posix
 import sys
+import time
 
 from tracer_hooks.supervisor import libc
 
@@ -57,13 +58,22 @@ def original_environment() -> "dict[bytes, bytes]":
 
 
 def start(
-    command: "list[str]", inherited: Inherited, ignored: "tuple[int, ...]"
+    command: "list[str]",
+    inherited: Inherited,
+    ignored: "tuple[int, ...]",
+    shell_note: str = "",
 ) -> "tuple[int, int]":
     """Fork and exec `command`; returns (pid, read end of a pipe that says why exec failed).
 
     The caller has blocked signals and passes the mask from before, and those of the signals that
-    it no longer ignores but did before. Raises OSError if no fork is possible.
+    it no longer ignores but did before. Where a shell waits, its file `shell_note` is emptied, as
+    the command begins, and `$_` is as that shell would have it. Raises OSError if no fork
+    is possible.
     """
+    if shell_note:
+        write_note(shell_note, b"")
+        if b"_" in inherited.environment:
+            inherited.environment[b"_"] = _bytes(command[0])
     arguments = [_bytes(word) for word in command]
     failed_read, failed_write = posix.pipe()
     parent = posix.getpid()
@@ -80,6 +90,18 @@ def start(
         posix._exit(_exit_status(errno))
     finally:
         posix._exit(NOT_EXECUTABLE)
+
+
+def write_note(path: str, text: bytes) -> None:
+    """Write to a file that is there, as far as that goes."""
+    try:
+        fd = posix.open(path, posix.O_WRONLY | posix.O_TRUNC | posix.O_CLOEXEC)
+        try:
+            posix.write(fd, text)
+        finally:
+            posix.close(fd)
+    except OSError:
+        pass  # the folder may have been removed
 
 
 def instead(command: "list[str]", inherited: Inherited, ignored: "tuple[int, ...]") -> int:
@@ -135,6 +157,16 @@ def _try(path: bytes, arguments: "list[bytes]", environment: "dict[bytes, bytes]
     except OSError as error:
         return error.errno or _ENOEXEC
     return _ENOEXEC
+
+
+def ended(pid: int) -> float:
+    """The monotonic time, if child `pid` has exited by now; 0 if not. It is not reaped."""
+    try:
+        if posix.waitid(posix.P_PID, pid, posix.WEXITED | posix.WNOHANG | posix.WNOWAIT):
+            return time.monotonic()
+    except ChildProcessError:  # somebody else has
+        pass
+    return 0.0
 
 
 def failure_reason(failed_read: int) -> int:

@@ -8,7 +8,8 @@ class Options:
 
     __slots__ = (
         "argv_recorded", "attempt", "capture", "card", "command", "control_fd", "interval_s",
-        "mode", "outputs", "pid", "ready_fd", "redact", "resume", "run", "store", "task", "verbose",
+        "mode", "outputs", "pid", "ready_fd", "redact", "resume", "run", "shell_note", "store",
+        "task", "verbose",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -26,6 +27,8 @@ class Options:
         self.verbose = False
         self.command = []  # type: list[str]
         self.pid = 0
+        # Where a shell that waits for the command reads what it would know of a child of its own.
+        self.shell_note = ""
         self.resume = False  # the attempt may have been paused: go on where it was
         self.ready_fd = -1
         self.control_fd = -1
@@ -66,6 +69,8 @@ def parse(argv: "list[str]") -> Options:
 def _set(options: Options, word: str, value: str) -> None:
     if word in ("--store", "--run", "--task", "--card", "--capture"):
         setattr(options, word[2:], value)
+    elif word == "--shell-note":
+        options.shell_note = value
     elif word == "--interval":
         options.interval_s = float(value)
     elif word == "--output":

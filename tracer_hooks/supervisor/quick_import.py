@@ -28,6 +28,21 @@ LOOK = (
     "perf_switches",
     "perf",
 )  # fmt: skip
+# From the first look on, of a task that has not ended by then.
+HEAR = ("taskstats_permitted", "sock_diag")
+EXITS = ("netlink", "taskstats_record", "taskstats_open")
+EXIT_RECORDS = (
+    "taskstats_ended", "taskstats_filter", "taskstats_owner", "taskstats_programs", "taskstats",
+)  # fmt: skip
+SOCKETS = (
+    "sockets_claims", "sockets_namespace", "sockets_bytes", "bpf", "sockets_created",
+    "sockets_openers", "sockets_datagrams", "sockets_holders", "sockets_balance", "sockets_peers",
+    "sockets_owned", "sockets",
+)  # fmt: skip
+FAILURES = (
+    "failure_sources", "cgroup_paths", "cgroup_figures", "evidence", "cgroup_oom", "cgroup_owner",
+    "cgroup", "container_docker", "container_podman", "newcomers", "containers", "peeks",
+)  # fmt: skip
 # Of the standard library, and in many Pythons files of their own.
 EXTENSIONS = ("_ctypes", "mmap", "resource")
 
@@ -36,11 +51,7 @@ _MODULE = type(sys)
 
 
 def load(names: "tuple[str, ...]") -> None:
-    """Import these modules, as far as the short way leads. Never raises.
-
-    Garbage is not collected from here on: a start makes none. `watch` switches that on again.
-    """
-    gc.disable()
+    """Import these modules, as far as the short way leads. Never raises."""
     if sys.pycache_prefix is not None:
         return
     for name in names:
@@ -74,7 +85,11 @@ def _load(full: str) -> bool:
 
 
 def load_for_start(more: "tuple[str, ...]" = ()) -> None:
-    """Import what starting a command needs, and `more` of this package. Never raises."""
+    """Import what starting a command needs, and `more` of this package. Never raises.
+
+    Garbage is not collected from here on: a start makes none. `watch` switches that on again.
+    """
+    gc.disable()
     _load_extensions()
     load(START + more)
 

@@ -8,7 +8,7 @@ import posix
 import resource
 import time
 
-from tracer_hooks.supervisor import identifiers
+from tracer_hooks.supervisor import identifiers, launch
 from tracer_hooks.supervisor.jsonl import Raw
 from tracer_hooks.supervisor.observer_identity import observer_identity
 from tracer_hooks.supervisor.options import Options
@@ -62,6 +62,7 @@ class Record:
         self._observer = None  # type: object
         self._zombie = None  # type: object
         self._broken = False
+        self.ended = 0.0  # when the command was seen to have ended before anybody looked
         opened = {"perf": events, "taskstats": exits}
         capture = "+".join([name for name, source in opened.items() if source]) or "poll"
         self.spool.add(first_line(options, self.host, wall_start, capture))
@@ -89,7 +90,7 @@ class Record:
 
     def due(self) -> float:
         """When the next look is due."""
-        if self._broken:
+        if self._broken or self.ended:
             return time.monotonic() + 3600.0
         if self._observer is None:
             return self.started + _FIRST_TICK_S
@@ -99,11 +100,17 @@ class Record:
         """Look at the tree, but for `helpers`: see `SignalRelay`."""
         if self._observer is None:
             self._start_observer()
+            if self._observer is None:
+                return  # it has ended meanwhile, and its last look is due
             now = time.monotonic()
         self._exclude(helpers, now)
         self._observer.tick(now)  # type: ignore[attr-defined]
 
     def _start_observer(self, ended: bool = False) -> None:
+        from tracer_hooks.supervisor.quick_import import HEAR, LOOK, load
+
+        if not ended:
+            load(HEAR)
         if self.exits is None and not ended:
             from tracer_hooks.supervisor.taskstats_permitted import open_exits
 
@@ -113,12 +120,28 @@ class Record:
 
             # before the rest is even imported: what ends unheard is not counted
             self.socket_ends = listen()
-        from tracer_hooks.supervisor.quick_import import LOOK, load
-
-        load(LOOK)
+        for name in LOOK:
+            load((name,))
+            if not ended and self._is_over():
+                return
         from tracer_hooks.supervisor.watch import watch
 
         self._observer = watch(self, ended)
+
+    def _is_over(self) -> bool:
+        """Whether the command has ended, and nothing is lost if sockets are not looked at."""
+        if self.options.mode == "attach":  # it is no child
+            return False
+        now = launch.ended(self.pid)
+        if not now:
+            return False
+        if self.socket_ends is not None:
+            from tracer_hooks.supervisor.sock_diag import has_heard
+
+            if has_heard(self.socket_ends):
+                return False
+        self.ended = now
+        return True
 
     def read_now(self, now: float, waits_for_us: bool = False) -> None:
         """Look at the tree and take a reading whether or not one is due; whether the main process

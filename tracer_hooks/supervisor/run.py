@@ -43,7 +43,7 @@ def run(options: Options, inherited: "launch.Inherited | None" = None) -> int:
     wall_start, started = time.time(), time.monotonic()
     complain = _Complaints(options.verbose)
     try:
-        pid, failed_read = launch.start(options.command, inherited, ignored)
+        pid, failed_read = launch.start(options.command, inherited, ignored, options.shell_note)
     except OSError as error:  # no process or no descriptor is left
         complain.about(error)
         return launch.instead(options.command, inherited, ignored)
@@ -61,27 +61,36 @@ def run(options: Options, inherited: "launch.Inherited | None" = None) -> int:
         load(RECORD)
         from tracer_hooks.supervisor.record import Record
 
-        ended = _ended(pid)  # it may have ended while we imported: keep the moment
+        ended = launch.ended(pid)  # it may have ended while we imported: keep the moment
         record = Record(options, pid, wall_start, started, events=events, exits=exits)
         if refusal:
             record.degraded("capture", refusal)
     except Exception as error:
         complain.about(error)
     status = _supervise(pid, signals, relay, record, complain)
-    ended = ended or time.monotonic()
+    over = time.monotonic()
     if record is not None:
         try:
             from tracer_hooks.supervisor.outcome import outcome
 
+            ended = ended or record.ended or over
             reason = launch.failure_reason(failed_read)
             record.seal(outcome(status, relay.received, ended), ended, relay.received, reason)
         except Exception as error:
             complain.about(error)
     relay.stop_canary()
-    if status == LOST:  # as a shell says of a command that it lost
-        return launch.NOT_FOUND
     if record is not None and record.problem:
         complain.say(record.problem)
+    return _told(status, pid, options.shell_note)
+
+
+def _told(status: int, pid: int, shell_note: str) -> int:
+    """A wait status as a shell shows it; with a note, also what its `$?` does not tell."""
+    if status == LOST:  # as a shell says of a command that it lost
+        return launch.NOT_FOUND
+    if shell_note and posix.WIFSIGNALED(status):
+        told = (posix.WTERMSIG(status), pid, posix.WCOREDUMP(status))
+        launch.write_note(shell_note, b"signal %d %d %d\n" % told)
     return shell_status(status)
 
 
@@ -115,13 +124,6 @@ def _open_sources(options: Options) -> "tuple[PerfEvents | None, ExitMessages | 
 
 def _said(error: Exception) -> str:
     return str(error) or type(error).__name__
-
-
-def _ended(pid: int) -> float:
-    """The moment, if the command has exited by now; 0 if not. It is not reaped."""
-    if posix.waitid(posix.P_PID, pid, posix.WEXITED | posix.WNOHANG | posix.WNOWAIT):
-        return time.monotonic()
-    return 0.0
 
 
 def _supervise(

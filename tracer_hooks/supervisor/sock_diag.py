@@ -74,6 +74,16 @@ def listen() -> "_socket.socket | None":
         return None
 
 
+def has_heard(sock: "_socket.socket") -> bool:
+    """Whether something is there to be read, or was lost."""
+    try:
+        return bool(sock.recv(1, _socket.MSG_PEEK))
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
 def dump(sock: "_socket.socket") -> "list[Found]":
     """Every TCP socket of the network namespace; OSError if the kernel refuses."""
     body = pack("=BBBB48xII", 0, 0, 0, 1 << (_INFO - 1), _STATES, 0)

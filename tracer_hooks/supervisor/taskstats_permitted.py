@@ -14,6 +14,9 @@ def open_exits(capture: str, refusal: str = "") -> "tuple[ExitMessages | None, s
     if not alone and (capture != "auto" or not _is_net_admin()):
         return None, refusal
     try:
+        from tracer_hooks.supervisor.quick_import import EXITS, load
+
+        load(EXITS)
         from tracer_hooks.supervisor.taskstats_open import ExitMessages
 
         return ExitMessages(), refusal

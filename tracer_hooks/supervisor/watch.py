@@ -8,6 +8,7 @@ from tracer_hooks.supervisor.host import HostReadings
 from tracer_hooks.supervisor.identifiers import escape
 from tracer_hooks.supervisor.observer import Observer
 from tracer_hooks.supervisor.procfs import Proc
+from tracer_hooks.supervisor.quick_import import EXIT_RECORDS, FAILURES, SOCKETS, load
 from tracer_hooks.supervisor.rows import Rows
 
 TYPE_CHECKING = False
@@ -57,6 +58,7 @@ def watch(record: "Record", ended: bool = False) -> Observer:
 
         observer.sources.append(PerfSource(record.events, observer))
     if record.exits is not None:  # after perf, whose images its records complete
+        load(EXIT_RECORDS)
         from tracer_hooks.supervisor.taskstats import TaskstatsSource
 
         observer.sources.append(TaskstatsSource(record.exits, observer, record.pid, not attached))
@@ -72,6 +74,7 @@ def watch(record: "Record", ended: bool = False) -> Observer:
 
 
 def _watch_sockets(record: "Record", observer: Observer) -> None:
+    load(SOCKETS)
     from tracer_hooks.supervisor.sockets import watch_sockets
 
     options = record.options
@@ -81,6 +84,7 @@ def _watch_sockets(record: "Record", observer: Observer) -> None:
 
 def _watch_failures(record: "Record", observer: Observer) -> None:
     """The sources that a task of a few milliseconds does without, for it would pay for them."""
+    load(FAILURES)
     from tracer_hooks.supervisor.failure_sources import watch_failures
 
     exact, observer.sources = observer.sources, []

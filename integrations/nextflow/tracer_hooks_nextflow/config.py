@@ -5,10 +5,14 @@ for it before it asks for `beforeScript`, whatever the executor, and before it k
 itself stays off. That is the moment to put the hook before the task's own `beforeScript`, wherever
 that came from: the process, `process.beforeScript`, `withName`, `withLabel`. Nothing of the
 pipeline's or the site's configuration is replaced. Where somebody does use spack, see `carriers`.
+
+What is compiled at the first task is kept in Nextflow's own folder (NXF_HOME), for each version of
+ours and of the engine's, if that can be written: it is a second of each run otherwise.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from dataclasses import dataclass
@@ -27,10 +31,31 @@ CARRIER = """\
 {
     try {
         System.properties.computeIfAbsent('tracer.hooks', { name ->
-            def loader = new GroovyClassLoader(nextflow.Session.classLoader)
-            loader.addClasspath(%(engine)s)
             def settings = %(settings)s
-            loader.loadClass('TracerHooks').newInstance(nextflow.Global.session, settings)
+            def load = { File kept, File making ->
+                def options = new org.codehaus.groovy.control.CompilerConfiguration()
+                if( making?.mkdirs() )
+                    options.targetDirectory = making
+                def loader = new GroovyClassLoader(nextflow.Session.classLoader, options)
+                if( kept )
+                    loader.addClasspath(kept.path)
+                loader.addClasspath(%(engine)s)
+                def found = loader.loadClass('TracerHooks')
+                if( options.targetDirectory && !making.renameTo(kept) )
+                    making.deleteDir()
+                return found
+            }
+            def hooks
+            try {
+                def version = "${nextflow.BuildInfo.version}-%(sources)s"
+                def kept = nextflow.Const.APP_HOME_DIR.resolve("tracer-hooks/${version}").toFile()
+                def making = new File("${kept.path}.${ProcessHandle.current().pid()}")
+                hooks = load(kept, kept.exists() ? null : making)
+            }
+            catch( Throwable ignored ) {
+                hooks = load(null, null)
+            }
+            hooks.newInstance(nextflow.Global.session, settings)
         }).attach(task, %(dynamic)s)
     }
     catch( Throwable error ) {
@@ -81,6 +106,12 @@ def render(settings: Settings, carriers: Mapping[str, str] | None = None) -> str
     return "\n".join(lines) + "\n"
 
 
+def _sources_digest() -> str:
+    """Names what was compiled by the content of what it was made of."""
+    sources = sorted((HOME / "engine").glob("*.groovy"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
+
+
 def _carrier(settings: Settings, value: str) -> str:
     told = {
         "home": str(HOME),
@@ -94,6 +125,7 @@ def _carrier(settings: Settings, value: str) -> str:
     options = ", ".join(quoted(word) for word in settings.options())
     return CARRIER % {
         "engine": quoted(str(HOME / "engine")),
+        "sources": _sources_digest(),
         "settings": f"[{', '.join(pairs)}, options: [{options}]]",
         "value": value,
         # Whether the task has a computed directive without us: a closure of the user's is called.

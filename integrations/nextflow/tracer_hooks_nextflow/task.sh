@@ -28,21 +28,40 @@ tracer_hooks_task() {
     nxf_launch() { tracer_hooks_launch; }
 }
 
-# What the shell does first that enters the wrapper again: it empties the marker, by which we know
-# that it has started, and hides from the task that there is one more shell above it.
+# How the task is started: if nxf_launch is one plain command, the supervisor starts that. Else, and
+# where there is no supervisor, a shell does that enters the wrapper again, after it has emptied the
+# marker, by which we know that it has started, and hidden that there is one more shell.
 tracer_hooks_entering() {
-    local enter="${BASH_SOURCE[0]%/*}/enter.sh"
+    local folder="${BASH_SOURCE[0]%/*}" launch=
     printf -v tracer_hooks_code '{ : > %q; } 2> /dev/null; SHLVL=$((SHLVL - 1))' "$tracer_hooks_marker"
-    tracer_hooks_enter=
-    if [ -f "$enter" ]; then
-        tracer_hooks_enter=$enter
+    tracer_hooks_enter= tracer_hooks_named= tracer_hooks_command=()
+    if [ -f "$folder/enter.sh" ]; then
+        tracer_hooks_enter=$folder/enter.sh
         if [ -n "${BASH_ENV:-}" ]; then
             printf -v tracer_hooks_code '%s; export BASH_ENV=%q' "$tracer_hooks_code" "$BASH_ENV"
         fi
     fi
+    # Not by $(…), which would fork.
+    { declare -f nxf_launch > "$tracer_hooks_marker" &&
+        IFS= read -r -d '' launch < "$tracer_hooks_marker"; } 2> /dev/null || true
     # A container's command line may name variables that are not exported.
-    tracer_hooks_named=
-    [ -z "${NXF_BOXID:-}" ] || tracer_hooks_named=$(declare -f nxf_launch)
+    [ -z "${NXF_BOXID:-}" ] || tracer_hooks_named=$launch
+    tracer_hooks_death=$folder/death.sh
+    [ ! -f "$tracer_hooks_death" ] || tracer_hooks_plainly "$launch"
+}
+
+# tracer_hooks_plainly TEXT: if the function with this text runs one program by its full path, with
+# words that mean themselves, they are left in tracer_hooks_command.
+tracer_hooks_plainly() {
+    local word='([A-Za-z0-9_./:+,@%=-]|\\[^[:cntrl:]])+'
+    local form="^nxf_launch \(\)[[:space:]]+\{[[:space:]]+(/$word( $word)*)[[:space:]]+\}[[:space:]]*\$"
+    [[ $1 =~ $form ]] || return 0
+    tracer_hooks_text=${BASH_REMATCH[1]}
+    eval "tracer_hooks_command=($tracer_hooks_text)"
+    # What can't be run is left to the wrapper's own shell, which says so in its words.
+    if [ ! -f "${tracer_hooks_command[0]}" ] || [ ! -x "${tracer_hooks_command[0]}" ]; then
+        tracer_hooks_command=()
+    fi
 }
 
 # tracer_hooks_start [WORD…]: what nxf_launch did, as the command that the words run, if there are any.
@@ -88,14 +107,31 @@ tracer_hooks_launch() {
     if tracer_hooks_possible; then
         # While the marker says so, nothing of the task was started.
         { echo "missing: the supervisor did not start" > "$tracer_hooks_marker"; } 2> /dev/null || true
-        tracer_hooks_start "$tracer_hooks_python" -I -S "$tracer_hooks_supervisor" \
-            "${tracer_hooks_options[@]}" -- || status=$?
+        if [ "${#tracer_hooks_command[@]}" != 0 ]; then
+            "$tracer_hooks_python" -I -S "$tracer_hooks_supervisor" "${tracer_hooks_options[@]}" \
+                --shell-note "$tracer_hooks_marker" -- "${tracer_hooks_command[@]}" || status=$?
+        else
+            tracer_hooks_start "$tracer_hooks_python" -I -S "$tracer_hooks_supervisor" \
+                "${tracer_hooks_options[@]}" -- || status=$?
+        fi
         if [ "$status" = 0 ] || [ ! -s "$tracer_hooks_marker" ]; then
+            return "$status"
+        fi
+        if [ "${#tracer_hooks_command[@]}" != 0 ] && tracer_hooks_by_signal; then
             return "$status"
         fi
         tracer_hooks_why="the supervisor did not start (exit status $status of $tracer_hooks_python)"
     fi
     tracer_hooks_alone "$tracer_hooks_why"
+}
+
+# Whether a signal ended the task: then the shell says so, as it would have.
+tracer_hooks_by_signal() {
+    local word number pid core
+    { read -r word number pid core < "$tracer_hooks_marker"; } 2> /dev/null || return 1
+    [ "$word" = signal ] || return 1
+    . "$tracer_hooks_death" || true
+    { : > "$tracer_hooks_marker"; } 2> /dev/null || true
 }
 
 # Whether the supervisor can be started here; if not, tracer_hooks_why says why.

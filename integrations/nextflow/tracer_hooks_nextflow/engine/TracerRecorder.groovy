@@ -8,8 +8,6 @@ import org.slf4j.LoggerFactory
 
 class TracerRecorder {
 
-    // The engine's end waits so long for the summary; then the recorder ingests beside what follows.
-    private static final long PATIENCE_S = 60
     // Some hundred bytes each. A recorder that is so far behind is stuck.
     private static final int MOST_WAITING = 20_000
     private static final String LAST = ''
@@ -21,6 +19,8 @@ class TracerRecorder {
     private final StringBuffer said = new StringBuffer()
     private final Set<String> warned = [].toSet()
     private volatile boolean broken = false
+    // The engine's end waits so long for the summary; then the recorder ingests beside what follows.
+    private long patienceS = 60
 
     TracerRecorder( Map settings, Map run ) {
         try {
@@ -47,8 +47,8 @@ class TracerRecorder {
             return
         broken = true  // what the engine may still say of tasks that it cancels comes too late
         try {
-            if( !waiting.offer(LAST) || !process.waitFor(PATIENCE_S, TimeUnit.SECONDS) ) {
-                warn("the recorder of this run is not done after $PATIENCE_S s; see `tracer-hooks report` later")
+            if( !waiting.offer(LAST) || !process.waitFor(patienceS, TimeUnit.SECONDS) ) {
+                warn("the recorder of this run is not done after $patienceS s; see `tracer-hooks report` later")
                 return
             }
             said.toString().readLines().each { line ->

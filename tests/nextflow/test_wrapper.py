@@ -1,0 +1,141 @@
+"""A task's wrapper of the form that the engine renders, run by hand with and without the hook."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import tracer_hooks_nextflow
+
+from tracer_hooks.adapter import SUPERVISOR
+
+HOME = Path(tracer_hooks_nextflow.__file__).parent
+# What the engine's own has around this does not matter to how a task is started.
+WRAPPER = """\
+#!/bin/bash
+set -e
+set -u
+NXF_ENTRY=${1:-nxf_main}
+
+on_exit() {
+    printf -- ${nxf_main_ret:=0} > %(folder)s/.exitcode
+    exit ${nxf_main_ret:=0}
+}
+
+nxf_launch() {
+    %(launch)s
+}
+
+nxf_main() {
+    trap on_exit EXIT
+    trap '' USR1
+    NXF_SCRATCH=''
+    set +u
+    %(before)s
+    set -u
+    set +e
+    (set -o pipefail; (nxf_launch | tee .command.out) 3>&1 1>&2 2>&3 | tee .command.err) &
+    wait $! || nxf_main_ret=$?
+}
+
+$NXF_ENTRY
+"""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a run of a wrapper left behind."""
+
+    status: int
+    out: str
+    err: str
+
+
+@dataclass
+class Wrapper:
+    """A task's folder, whose path has a space and a quote."""
+
+    folder: Path
+    launch: str = "/bin/bash -ue {folder}/.command.sh"
+
+    def run(self, script: str, *, hooked: bool, supervisor: Path = SUPERVISOR) -> Seen:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / ".command.sh").write_text(script)
+        quoted = re.sub(r"([ '])", r"\\\1", str(self.folder))
+        card = json.dumps({"run_id": "r", "task_id": "t", "tags": {}})
+        words = ["r", "t", "1", card, str(self.folder), str(self.store), sys.executable]
+        call = " ".join(
+            "'" + word.replace("'", r"'\''") + "'" for word in [*words, str(supervisor)]
+        )
+        (self.folder / ".command.run").write_text(WRAPPER % {
+            "folder": quoted,
+            "launch": self.launch.format(folder=quoted),
+            "before": f". {HOME}/task.sh && tracer_hooks_task {call} || true" if hooked else "true",
+        })  # fmt: skip
+        done = subprocess.run(
+            ["/bin/bash", "-ue", ".command.run"], cwd=self.folder, env={"PATH": "/usr/bin:/bin"},
+            stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False,
+        )  # fmt: skip
+        said = [(self.folder / name).read_text() for name in (".command.out", ".command.err")]
+        return Seen(done.returncode, said[0], re.sub(r": +\d+ (?=[A-Z])", ": PID ", said[1]))
+
+    @property
+    def store(self) -> Path:
+        return self.folder.parent / "store"
+
+    def commands(self) -> list[list[str]]:
+        """The command of each recorded attempt."""
+        return [
+            json.loads(path.read_text().splitlines()[0])["argv"]
+            for path in sorted(self.store.glob("spool/r/t.*.jsonl"))
+        ]
+
+
+@pytest.fixture
+def wrapper(tmp_path: Path) -> Wrapper:
+    return Wrapper(tmp_path / "it's a folder")
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "echo out; echo err >&2; exit 137",
+        'echo "$_" $SHLVL $0 $-; env; ulimit -a; trap; set -o; ls -l /proc/self/fd | wc -l',
+        *[f"ulimit -c 0; kill -{number} $$" for number in (1, 2, 6, 9, 11, 13, 15, 31)],
+    ],
+)
+def test_a_task_ends_and_says_as_without_us(wrapper: Wrapper, script: str) -> None:
+    bare = wrapper.run(script, hooked=False)
+    assert wrapper.run(script, hooked=True) == bare
+    assert wrapper.commands() == [["/bin/bash", "-ue", f"{wrapper.folder}/.command.sh"]]
+    assert (wrapper.folder / ".command.tracer").read_text() == ""
+
+
+@pytest.mark.parametrize(
+    "launch",
+    [
+        "/bin/bash -ue $PWD/.command.sh",  # a word that means something
+        "/bin/bash -ue {folder}/.command.sh < /dev/null",
+        "/nowhere/bash -ue {folder}/.command.sh",  # of which the shell complains
+    ],
+)
+def test_what_is_no_plain_command_a_shell_starts(wrapper: Wrapper, launch: str) -> None:
+    wrapper.launch = launch
+    bare = wrapper.run("echo out; kill -9 $$", hooked=False)
+    assert wrapper.run("echo out; kill -9 $$", hooked=True) == bare
+    (command,) = wrapper.commands()
+    assert command[1:] == [".command.run", "nxf_launch"]
+
+
+def test_a_task_runs_once_where_the_supervisor_is_broken(wrapper: Wrapper, tmp_path: Path) -> None:
+    broken = tmp_path / "supervisor.py"
+    broken.write_text("raise SystemExit(3)\n")
+    seen = wrapper.run("echo out; exit 5", hooked=True, supervisor=broken)
+    assert (seen.status, seen.out) == (5, "out\n")
+    noted = (wrapper.folder / ".command.tracer").read_text()
+    assert noted.startswith("partly: the supervisor did not start (exit status 3 of ")
