@@ -37,6 +37,7 @@ def test_what_became_of_tasks_is_summed_up(tmp_path: Path) -> None:
         {"task": {**TASK, "started_at": 5}, "note": "partly: no python3"},
         {"task": {**TASK, "started_at": 5}, "note": None},
         {"task": TASK, "note": "within the engine"},
+        {"soon": True},
         {"end": "failed", "all": 6},
     )
     assert "cached         1 task, not run again" in said
@@ -45,6 +46,19 @@ def test_what_became_of_tasks_is_summed_up(tmp_path: Path) -> None:
     assert "warning: 2 tasks not recorded: no hook ran in them" in said
     (run,) = Store(tmp_path).runs().to_dict("records")
     assert (run["status"], run["pipeline"], run["engine"]) == ("failed", "p", "nextflow")
+
+
+def test_what_the_end_needs_is_loaded_ahead_once_in_a_while(tmp_path: Path) -> None:
+    recorder = Recorder({"run_id": "r", "store": str(tmp_path)})
+    assert recorder._finish._process is None
+    recorder.soon()
+    loading = recorder._finish._process
+    assert loading is not None
+    recorder.soon()
+    assert recorder._finish._process is loading
+    recorder.task(TASK, "cached")
+    assert any(line.startswith("Full report") for line in recorder.end("succeeded"))
+    assert loading.returncode == 0
 
 
 def test_the_run_s_command_is_redacted_as_a_whole(tmp_path: Path) -> None:

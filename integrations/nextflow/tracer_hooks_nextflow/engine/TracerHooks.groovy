@@ -120,7 +120,10 @@ class TracerHooks implements TraceObserver {
     void onProcessPending( TaskHandler handler, TraceRecord trace ) { waiting.add(handler) }
 
     @Override
-    void onProcessStart( TaskHandler handler, TraceRecord trace ) { waiting.remove(handler) }
+    void onProcessStart( TaskHandler handler, TraceRecord trace ) {
+        if( waiting.remove(handler) && waiting.empty )
+            quietly { recorder.soon() }
+    }
 
     @Override
     void onProcessComplete( TaskHandler handler, TraceRecord trace ) {

@@ -40,6 +40,9 @@ class TracerRecorder {
     /** The engine is done with an attempt; `note` is what the hook left behind. */
     void task( Map facts, String note ) { send(task: facts, note: note) }
 
+    /** No task waits to be started. */
+    void soon() { send(soon: true) }
+
     /** The run is over, `all` attempts were made: the recorder ingests, and what it says goes into the log. */
     void end( String status, int all ) {
         send(end: status, all: all)
