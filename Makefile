@@ -81,8 +81,8 @@ $(AIRFLOWS): $(STAMPS)/installed
 	@mkdir -p $(@D) && touch $@
 
 # Everything with the newest Snakemake, then what concerns Snakemake with the oldest, then Airflow,
-# whose servers are started once and would be by each of pytest's processes. One after the other,
-# also with make -j.
+# whose servers are started once for each major: a process for each. One after the other, also with
+# make -j.
 .NOTPARALLEL:
 test: test-new test-old-snakemake test-airflow
 
@@ -90,7 +90,7 @@ test-new: $(STAMPS)/installed
 	@bash .ci/tests $(BIN)/python -m "not airflow" $(PYTEST_ARGS)
 
 test-airflow: $(AIRFLOWS)
-	@bash .ci/tests $(BIN)/python -m airflow
+	@bash .ci/tests $(BIN)/python -m airflow -n 2 --dist loadscope
 
 test-old-snakemake: $(OLD_VENV)/stamps/installed
 	@bash .ci/tests $(OLD_VENV)/bin/python -m snakemake $(PYTEST_ARGS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -54,6 +55,21 @@ def pytest_make_collect_report(
         report.outcome = "failed"
         report.longrepr = f"{collector.nodeid}: skipped as a whole in CI: {_reason(report)}"
     return report
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """With `--dist loadscope`, tests that share servers go where these run. (What xdist has for
+    that, groups, does nothing with pytest 9.2.)"""
+    if config.getvalue("dist") != "loadscope":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByServer(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            found = re.search(r"airflow/test_(?:every_kind|pages)\.py::.*\[(airflow-\d)", nodeid)
+            return found[1] if found else nodeid
+
+    return ByServer(config, log)
 
 
 def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:

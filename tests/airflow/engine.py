@@ -236,9 +236,13 @@ class Airflow:
             time.sleep(0.3)
 
     def said(self) -> str:
-        """The end of each component's log."""
+        """What has not ended, and the end of each component's log."""
+        ask = "select task_id, map_index, try_number, state from task_instance where state is null"
+        ask += " or state not in ('success', 'failed', 'skipped', 'upstream_failed', 'removed')"
         logs = sorted(self.home.glob("*.log"))
-        return "\n".join(f"--- {log.name}\n{log.read_text()[-1500:]}" for log in logs)
+        return f"{self.query(ask)}\n" + "\n".join(
+            f"--- {log.name}\n{log.read_text()[-1500:]}" for log in logs
+        )
 
 
 def _free_port() -> int:

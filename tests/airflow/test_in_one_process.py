@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
@@ -14,7 +15,7 @@ from tracer_hooks.store import Store
 
 pytestmark = [pytest.mark.engine, pytest.mark.airflow, pytest.mark.timeout(900)]
 
-SMALL = str(DAGS / "small.py")
+SMALL, ONE = str(DAGS / "small.py"), str(DAGS / "one.py")
 Home = Callable[..., Airflow]
 
 
@@ -27,18 +28,20 @@ def rows(airflow: Airflow) -> dict[str, dict[str, Any]]:
     return {row["task_id"]: row for row in found}
 
 
-def run_small(airflow: Airflow, *command: str, **settings: str) -> None:
-    """Run the DAG in one process; its last task writes a file, whatever happens to observing."""
+def run_all(airflow: Airflow, *command: str, **settings: str) -> str:
+    """Run a DAG in one process; its last task writes a file, whatever happens to observing. What
+    was said."""
     done = airflow.run(*command, **settings)
     mark = airflow.home / "marks" / "done"
     assert mark.exists(), done.stdout[-2000:] + done.stderr[-3000:]
     assert "Traceback" not in done.stderr.partition("tracer_hooks")[2]
     mark.unlink()
+    return done.stdout + done.stderr
 
 
 def test_tasks_that_are_decorated(home: Home) -> None:
     airflow = home()
-    run_small(airflow, SMALL)
+    run_all(airflow, SMALL)
     found = rows(airflow)
     assert set(found) == {"above", "below", "skipped", "monitor_killed"}
     assert found["above"]["status"] == "succeeded"
@@ -54,7 +57,7 @@ def test_every_task_by_the_listener(home: Home) -> None:
     airflow = home()
     before = datetime.now(timezone.utc)
     command = ("-m", "airflow", "dags", "test", "small", "2026-01-01")
-    run_small(airflow, *command, dags="sm*", ingest="False")
+    run_all(airflow, *command, dags="sm*", ingest="False")
     found = rows(airflow)
     assert set(found) == {"above", "below", "skipped", "monitor_killed", "plain"}
     assert found["plain"]["status"] == "succeeded"
@@ -70,15 +73,15 @@ def test_a_store_that_cannot_be_written(home: Home) -> None:
     airflow = home()
     in_the_way = airflow.home / "file"
     in_the_way.touch()
-    run_small(airflow, SMALL, store=str(in_the_way / "store"), dags="*")
+    said = run_all(airflow, ONE, store=str(in_the_way / "store"), dags="*")
     assert in_the_way.read_bytes() == b""
+    assert re.search("the end of this task was not recorded: .*: Not a directory", said)
 
 
 def test_settings_that_make_no_sense(home: Home) -> None:
     airflow = home()
-    # The task that kills its monitor finds none, and says so; that is what shows that none ran.
-    done = airflow.run(SMALL, interval="often", dags="*")
-    assert "interval = often: say a number of seconds" in done.stdout + done.stderr
+    said = run_all(airflow, ONE, interval="often", dags="*")
+    assert "interval = often: say a number of seconds" in said
     assert not (airflow.store / "spool").exists()
 
 

@@ -17,6 +17,11 @@ from tracer_hooks_airflow import traced
 
 from airflow.exceptions import AirflowSkipException
 
+
+def opened(process: Path) -> list[Path]:
+    return [entry.readlink() for entry in (process / "fd").iterdir()]
+
+
 with DAG(
     "small", schedule=None, start_date=datetime(2024, 1, 1, tzinfo=timezone.utc), catchup=False
 ) as dag:
@@ -52,6 +57,8 @@ with DAG(
             except OSError:
                 continue
             if b"attach" in words and str(os.getpid()).encode() in words:
+                while not any(file.suffix == ".jsonl" for file in opened(folder)):
+                    time.sleep(0.01)  # it has only begun
                 os.kill(int(folder.name), 9)
                 killed += 1
         assert killed == 1, killed
