@@ -69,6 +69,28 @@ def test_time_asleep_goes_to_what_is_found_later() -> None:
     assert columns["wall_idle_s"] == 0.0
 
 
+def test_one_look_at_somebody_ready_is_no_evidence_of_seconds() -> None:
+    """A sleeper that is looked at every few seconds, found while it forks a helper of 2 ms."""
+    split = WallSplit()
+    split.saw({IDLE}, 4.0)
+    split.add(4.0, 0.02, 0.01)
+    split.saw({RUN}, 17.0)
+    split.add(17.0, 0.002, 0.0, unseen_share=1.0)
+    columns = split.columns(21.0, True)
+    assert columns["wall_runnable_s"] < 0.05
+    assert columns["wall_idle_s"] > 20.9
+
+
+def test_a_storm_of_helpers_that_none_met_waited_while_somebody_was_ready() -> None:
+    split = WallSplit()
+    for _ in range(8):
+        split.saw({RUN}, 0.1)
+    for _ in range(2):
+        split.saw({IDLE}, 0.1)
+    split.add(1.0, 0.2, 0.0, unseen_share=1.0)
+    assert split.columns(1.0, True)["wall_runnable_s"] == pytest.approx(0.6)
+
+
 class Scene:
     """A tree of one thread, found ready to run, and what it is found at when peeked at."""
 

@@ -34,6 +34,10 @@ _ANY_FILE = (
 _SOCKETS_REMEMBERED_FOR_LOOKS = 20
 # What was seen to wait for a CPU stands for this many times as much CPU time at the most.
 _MOST_UNSEEN = 4.0
+# A helper that no look met waits for a CPU this many times as long as it runs, at the most. One
+# look that finds somebody ready stands for seconds of a task that is looked at seldom, and a task
+# that sleeps can't have waited for a CPU that long: what waited for it gets to use it in the end.
+_LONGEST_WAIT = 10.0
 
 
 class WaitReader:
@@ -150,7 +154,8 @@ class WallSplit:
         `unseen_share` of the CPU time was used after the last look at a process, or by one too
         short to be looked at. How long that waited for a CPU no counter says: as long as what was
         seen so far did for each second that it ran, as far as enough was seen. And time in which
-        somebody was seen ready to run, and did not, is runnable to that share.
+        somebody was seen ready to run, and did not, is runnable to that share, as far as the CPU
+        time that went unseen can have been waited for.
         """
         wall_s, cpu_s, runnable_s = max(0.0, wall_s), max(0.0, cpu_s), max(0.0, runnable_s)
         self._seen_cpu_s += cpu_s * (1.0 - unseen_share)
@@ -168,7 +173,8 @@ class WallSplit:
         seen = sum(weights.values())
         if seen > 0.0 and unseen_share > 0.0:
             ready = wall_s * (weights[RUN] / seen) - active
-            hidden = min(rest, max(0.0, ready) * unseen_share)
+            longest = min(rest, cpu_s * unseen_share * _LONGEST_WAIT)
+            hidden = min(longest, max(0.0, ready) * unseen_share)
             self.runnable_s += hidden
             rest -= hidden
         for kind, weight in weights.items():
