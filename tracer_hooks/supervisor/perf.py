@@ -103,7 +103,7 @@ class PerfSource(Source):
             threads = [tid for process in self._tree.live.values() for tid in process.threads]
             self._events.add(added, threads)
             self._observer.degraded("processes", why_blind(added))
-        fullest = self._switches.drain(gap_s)
+        fullest = self._switches.drain(gap_s, horizon)
         for ring in self._events.lifecycle:
             data = ring.take()
             fullest = max(fullest, len(data) / ring.size)
