@@ -28,6 +28,12 @@ _GROWTH = 1.5  # dense at the start, then ever less until the steady interval
 _BUDGET_SHARE = 0.005  # of one core, for looks; readings and flushes get the rest of 1 %
 # Where the kernel tells of every process looks matter less, and reading what it tells costs too.
 _BUDGET_SHARE_IF_TOLD = 0.0025
+# Of one core, for everything: what is spent elsewhere (reaping, sockets, events, readings, flushes)
+# is taken off what looks may cost, down to a floor. The rest of 1 % is the margin.
+_AIM_SHARE = 0.008
+_LEAST_SHARE = 0.0015
+_SMOOTHING = 0.25
+_DENSE_FOR_S = 0.5  # the first half second may cost more: it is short
 _LONGEST_TICK_S = 5.0
 _FIRST_READING_S = 0.25
 _LATER_S = 0.03
@@ -81,6 +87,8 @@ class Observer:
         self._host = host
         self._tick_s = _FIRST_TICK_S
         self._tick_cost_s = 0.0
+        self._spent_s = 0.0  # our CPU up to the end of the last look
+        self._elsewhere_share = 0.0  # of one core, spent on anything but looks
         self._last_tick = started
         self._next_tick = started + _FIRST_TICK_S
         self._next_reading = started + _FIRST_READING_S
@@ -107,21 +115,29 @@ class Observer:
             return
         if self.later and now - self.started > _LATER_S:
             self.later.pop(0)()
+        gap_s = now - self._last_tick
         begin = time.process_time()
         self._look(now)
         if now >= self._next_reading:
             self._read(now)
             self._next_reading = now + reading_gap_s(now - self.started)
-        cost = time.process_time() - begin
+        spent_s = time.process_time()
+        cost = spent_s - begin
         # The lower of two: what is paid once (an import, a first look at each process) says nothing
         # of the looks to come, and on a busy host would keep them off for the task's best part.
         usual_s = min(cost, self._tick_cost_s or cost)
         self._tick_cost_s = cost
         self._tick_s = min(self._interval_s, self._tick_s * _GROWTH)
         told = any(source.counts_processes for source in self.sources)
-        affordable = usual_s / (_BUDGET_SHARE_IF_TOLD if told else _BUDGET_SHARE)
-        if now - self.started < 0.5:
-            affordable = min(affordable, 0.05)  # the first half second may cost more: it is short
+        if now - self.started < _DENSE_FOR_S:
+            affordable = min(usual_s / _BUDGET_SHARE, 0.05)
+        else:
+            elsewhere_s = max(0.0, spent_s - self._spent_s - usual_s)
+            share = elsewhere_s / max(gap_s, _FIRST_TICK_S)
+            self._elsewhere_share += _SMOOTHING * (share - self._elsewhere_share)
+            left = max(_LEAST_SHARE, _AIM_SHARE - self._elsewhere_share)
+            affordable = usual_s / min(left, _BUDGET_SHARE_IF_TOLD if told else _BUDGET_SHARE)
+        self._spent_s = spent_s
         self._next_tick = now + min(_LONGEST_TICK_S, max(self._tick_s, affordable))
 
     def read_now(self, now: float) -> None:
