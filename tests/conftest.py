@@ -13,6 +13,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tracer_hooks import query_cache
+
 IN_CI = os.environ.get("CI", "").lower() == "true"
 
 # A shared machine is slow now and then; a deadline per example would fail for that alone.
@@ -30,6 +32,12 @@ for number, usual in (
 ):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, usual)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_queries_from_elsewhere() -> None:
+    """A test may change what the analysis expresses: this process neither recalls nor keeps."""
+    query_cache.use = lambda: None  # type: ignore[assignment]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -9,7 +9,6 @@ files (an Arrow dataset) DuckDB reads the columns and the rows that a query need
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,9 @@ import ibis
 import ibis.expr.operations as ops
 import pyarrow as pa
 from ibis.formats.pyarrow import PyArrowData
+
+from tracer_hooks.analysis import compiled as kept
+from tracer_hooks.analysis.compiled import Compiled, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -37,15 +39,6 @@ _MOST_THREADS = 4  # login nodes are shared
 _READERS = 2
 
 
-@dataclass(frozen=True)
-class Compiled:
-    """SQL, the tables that it names, and what comes out."""
-
-    sql: str
-    tables: tuple[str, ...]
-    schema: ibis.Schema
-
-
 _COMPILED: dict[tuple[Hashable, ...], Compiled] = {}
 _DERIVED: dict[str, Compiled] = {}  # relations that are made of the tables, by name
 
@@ -54,7 +47,8 @@ def compiled(expression: ir.Table) -> Compiled:
     """The expression, which is made of unbound tables, for DuckDB."""
     tables = {node.name for node in expression.op().find(ops.UnboundTable)}
     sql = str(ibis.to_sql(expression, dialect="duckdb", pretty=False))
-    return Compiled(sql, tuple(sorted(tables)), expression.schema())
+    derived = {name: _DERIVED[name] for name in tables if name in _DERIVED}
+    return Compiled(sql, tuple(sorted(tables)), expression.schema(), derived)
 
 
 @lru_cache(maxsize=1)
@@ -105,17 +99,22 @@ class Memory:
         if self._connection is None:
             self._connection = _database().cursor()
         for name in query.tables:
-            self._prepare(self._connection, name, from_files)
+            self._prepare(self._connection, name, query.derived.get(name), from_files)
         answer = self._connection.sql(query.sql).to_arrow_table()
         if self._files:
             pa.default_memory_pool().release_unused()  # what reading ahead took
         return PyArrowData.convert_table(answer, query.schema)
 
-    def _prepare(self, connection: duckdb.DuckDBPyConnection, name: str, from_files: bool) -> None:
-        """Make a table known to DuckDB."""
+    def _prepare(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        name: str,
+        query: Compiled | None,
+        from_files: bool,
+    ) -> None:
+        """Make a table, or what `query` derives under that name, known to DuckDB."""
         if name in self._rows:
             return
-        query = _DERIVED.get(name)
         if query is None:
             table = self._load(name, from_files)
             if not hasattr(table, "num_rows"):
@@ -128,7 +127,7 @@ class Memory:
             connection.register(name, table)
             return
         for source in query.tables:
-            self._prepare(connection, source, from_files)
+            self._prepare(connection, source, query.derived.get(source), from_files)
         self._rows[name] = rows = max((self._rows[source] for source in query.tables), default=0)
         if rows > MANY_ROWS:
             connection.execute(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {query.sql}')
@@ -143,8 +142,20 @@ class Memory:
     def _kept(self, relations: Any, build: Build, arguments: tuple[Hashable, ...]) -> Compiled:
         key = (build, *arguments)
         if key not in _COMPILED:
-            _COMPILED[key] = compiled(build(relations, *arguments))
+            _COMPILED[key] = _recalled(build, arguments) or _new(relations, build, arguments)
         return _COMPILED[key]
+
+
+def _recalled(build: Build, arguments: tuple[Hashable, ...]) -> Compiled | None:
+    name = name_of(build, arguments)
+    return kept.keeper.recall(name) if kept.keeper is not None and name else None
+
+
+def _new(relations: Any, build: Build, arguments: tuple[Hashable, ...]) -> Compiled:
+    query, name = compiled(build(relations, *arguments)), name_of(build, arguments)
+    if kept.keeper is not None and name:
+        kept.keeper.keep(name, query)
+    return query
 
 
 def _row_count(table: pa.Table | ds.Dataset) -> int:

@@ -96,7 +96,11 @@ def _dispatch(argv: Sequence[str]) -> int:
         what = "option" if name.startswith("-") else "command"
         hint = nearest(name, ["run", *commands]) or "see `tracer-hooks --help`"
         raise UsageError(f"there is no {what} {name!r}: {hint}")
-    return commands[name].execute(parse(commands[name], rest))
+    options = parse(commands[name], rest)
+    from tracer_hooks import query_cache
+
+    query_cache.use()
+    return commands[name].execute(options)
 
 
 def _help(commands: dict[str, Command]) -> str:
