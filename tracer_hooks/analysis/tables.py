@@ -79,11 +79,13 @@ class Relations:
         return self._prepared[name]
 
     def derived(self, name: str, build: Query) -> ir.Table:
-        """What `build` makes of these tables, as a relation that others can be made from: in
-        memory it is computed once."""
+        """What `build` makes of these tables, as a relation that others can be made from; it is
+        computed once. Without that a planner would meet it again and again, each time in full."""
         if name not in self._prepared:
             self._prepared[name] = (
-                build(self) if self._memory is None else self._memory.derived(name, self, build)
+                build(self).cache()
+                if self._memory is None
+                else self._memory.derived(name, self, build)
             )
         return self._prepared[name]
 

@@ -61,6 +61,15 @@ class ArrowBackend(Backend):  # type: ignore[misc]
             return answer
         return answer[0] if isinstance(expr, ir.Column) else answer[0][0]
 
+    def _create_cached_table(self, name: str, expr: Any) -> Any:
+        self._run_pre_execute_hooks(expr)  # registers what it has in memory; Ibis's own does not
+        return super()._create_cached_table(name, expr)
+
+    def _drop_cached_table(self, name: str) -> None:
+        # else all went with the session
+        if self._session.sparkContext._jsc is not None:  # noqa: SLF001 - there is no public way
+            super()._drop_cached_table(name)
+
     def _register_in_memory_table(self, op: Any) -> None:
         rows = op.data.to_pyarrow(op.schema)
         self._session.createDataFrame(rows).createOrReplaceTempView(op.name)
