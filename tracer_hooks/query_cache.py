@@ -1,8 +1,8 @@
 """Compiled queries, kept in the user's cache from one command to the next.
 
 To turn the analysis's expressions into SQL takes longer than to answer them, and gives the same
-each time. So it is kept in one file, named after everything that it depends on: the code of the
-analysis and the versions of the libraries that compile it. A cache is a convenience: where it
+each time. So it is kept in one file, named after everything that it depends on: our code and the
+versions of the libraries that compile it. A cache is a convenience: where it
 can't be read or written everything is compiled, as without it.
 """
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 FOLDER_VARIABLE = "TRACER_HOOKS_CACHE"
 _LIBRARIES = ("ibis-framework", "sqlglot", "duckdb", "pyarrow")
-_CODE = ("analysis/*.py", "store/schema.py")
+_NOT_ASKED = "supervisor"  # it compiles nothing
 _UNUSED_FOR_S = 30 * 86400.0  # another version's
 
 
@@ -84,9 +84,9 @@ class QueryCache:
 def fingerprint(package: Path = Path(__file__).parent) -> str:
     """Changes with whatever a compiled query depends on, in the code of `package` and beyond."""
     digest = hashlib.sha256("".join(f"{name} {version(name)};" for name in _LIBRARIES).encode())
-    for pattern in _CODE:
-        for path in sorted(package.glob(pattern)):
-            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    for path in sorted(package.rglob("*.py")):
+        if path.parent.name != _NOT_ASKED:
+            digest.update(str(path.relative_to(package)).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:24]
 
 

@@ -122,9 +122,9 @@ def main() -> int:
     outcomes: list[Outcome] = []
     with tempfile.TemporaryDirectory(dir=arguments.scratch, prefix="verdicts-") as scratch:
         if arguments.pipelines:
-            wrong = pipelines.check(Path(scratch))
-            print(*wrong, sep="\n")
-            return 1 if wrong else 0
+            complaints = pipelines.check(Path(scratch))
+            print(*complaints, sep="\n")
+            return 1 if complaints else 0
         for workload in chosen(arguments):
             records = arguments.again or arguments.keep or Path(scratch, "records")
             if arguments.again:

@@ -25,6 +25,7 @@ from tracer_hooks.analysis.coverage import coverage
 from tracer_hooks.analysis.summary import RunReport, run_facts, summarise
 from tracer_hooks.analysis.tables import records, relations
 from tracer_hooks.analysis.task import summarise_task
+from tracer_hooks.report.provenance import degraded_line
 from tracer_hooks.store.schema import TABLES
 
 
@@ -143,17 +144,21 @@ def test_tasks_of_no_step_are_a_step_of_their_own() -> None:
 
 
 def test_coverage_says_what_was_refused_and_why() -> None:
-    def refused(task_id: str, detail: str) -> dict[str, Any]:
-        return {"task_id": task_id, "attempt": 1, "kind": "degraded", "detail": detail}
+    def refused(task_id: str, detail: str, kind: str = "degraded") -> dict[str, Any]:
+        return {"task_id": task_id, "attempt": 1, "kind": kind, "detail": detail}
 
     why = '{"what": "perf", "why": "paranoid", "pid": %d}'
     events = [refused("a", why % 1), refused("b", why % 2), refused("b", "[broken")]
-    events.append({"task_id": "a", "attempt": 1, "kind": "mark", "detail": "{}"})
+    events += [refused("a", "{}", "mark"), refused("a", why % 1, "stepped_down")]
     tables = {"tasks": table("tasks", [task("a"), task("b")]), "events": table("events", events)}
     assert coverage(tables)["degraded"] == [
-        {"what": "perf", "why": "paranoid", "attempt_count": 2},
-        {"what": None, "why": "[broken", "attempt_count": 1},
+        {"kind": "degraded", "what": "perf", "why": "paranoid", "attempt_count": 2},
+        {"kind": "degraded", "what": None, "why": "[broken", "attempt_count": 1},
+        {"kind": "stepped_down", "what": "perf", "why": "paranoid", "attempt_count": 1},
     ]
+    assert degraded_line("stepped_down", "perf", "of many", 3) == (
+        "Stepped down by design in 3 attempts: perf: of many."
+    )
 
 
 def test_reasons_that_differ_in_big_numbers_only_are_one() -> None:

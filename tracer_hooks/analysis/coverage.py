@@ -32,13 +32,15 @@ def coverage(tables: Tables) -> dict[str, Any]:
     """A dict of plain values; counts are of attempts unless the name says otherwise.
 
     `capture`, `memory_source`, `network_source`, `process_count_source`: how many attempts had
-    which; `missing`: attempts without a figure, by figure; `degraded`: a list of
-    `{what, why, attempt_count}`, most frequent first, where reasons that differ in big numbers
-    only are one. Of the rows of processes: `process_row_count`, `only_name_count` (no command line
-    is known) and `cpu_source_s`, the CPU seconds by how they were measured. Network bytes that no
-    process accounts for: `network_unattributed_rx_bytes` and `…_tx_bytes`; those that may be
-    others' and are not in the totals: `network_not_counted_rx_bytes` and `…_tx_bytes`. `oom_count`
-    is how many times memory ran out, `throttled_count` how many attempts a CPU quota held back.
+    which; `missing`: attempts without a figure, by figure; `degraded`: a list of `{kind, what,
+    why, attempt_count}`, most frequent first, where reasons that differ in big numbers only are
+    one and `kind` is `degraded` (could not be observed) or `stepped_down` (observed more
+    cheaply, on purpose). Of the rows of processes: `process_row_count`, `only_name_count` (no
+    command line is known) and `cpu_source_s`, the CPU seconds by how they were measured.
+    Network bytes that no process accounts for: `network_unattributed_rx_bytes` and
+    `…_tx_bytes`; those that may be others' and are not in the totals:
+    `network_not_counted_rx_bytes` and `…_tx_bytes`. `oom_count` is how many times memory ran
+    out, `throttled_count` how many attempts a CPU quota held back.
     """
     t = relations(tables)
     result = t.record(_totals)
@@ -153,20 +155,22 @@ def _by_detail(t: Relations) -> ir.Table:
     degraded = t["events"].filter(t["events"].kind.isin(["degraded", "stepped_down"]))
     # A rate or a size that differs from task to task would make a line for each.
     alike = degraded.detail.re_replace("[0-9]{4,}", "#")
-    counted = degraded.group_by(alike=alike).agg(
+    counted = degraded.group_by(kind=degraded.kind, alike=alike).agg(
         detail=degraded.detail.min(), attempt_count=_attempt_of(degraded).nunique()
     )
-    return counted.order_by(ibis.desc("attempt_count"), ibis.asc("detail")).limit(_MAX_DEGRADED)
+    return counted.order_by(ibis.desc("attempt_count"), "kind", "detail").limit(_MAX_DEGRADED)
 
 
 def _degraded(t: Relations) -> list[dict[str, Any]]:
-    merged: dict[tuple[str | None, str | None], int] = {}
+    merged: dict[tuple[str, str | None, str | None], int] = {}
     for row in records(t.frame(_by_detail)):
-        what = _said(row["detail"])
-        merged[what] = merged.get(what, 0) + row["attempt_count"]
+        said = (row["kind"], *_said(row["detail"]))
+        merged[said] = merged.get(said, 0) + row["attempt_count"]
     return [
-        {"what": what, "why": why, "attempt_count": count}
-        for (what, why), count in sorted(merged.items(), key=lambda item: (-item[1], str(item[0])))
+        {"kind": kind, "what": what, "why": why, "attempt_count": count}
+        for (kind, what, why), count in sorted(
+            merged.items(), key=lambda item: (-item[1], str(item[0]))
+        )
     ]
 
 

@@ -146,16 +146,20 @@ def _missing(c: Mapping[str, Any]) -> str:
 
 
 def _degraded(c: Mapping[str, Any]) -> list[str]:
-    said = [degraded_line(d["what"], d["why"], d["attempt_count"]) for d in c["degraded"]]
+    said = [degraded_line(**d) for d in c["degraded"]]
     more = len(said) - _MAX_DEGRADED
     if more > 0:
-        said = [*said[:_MAX_DEGRADED], f"Degraded: {plural(more, 'other thing')}."]
+        said = [*said[:_MAX_DEGRADED], f"Not seen in full: {plural(more, 'other thing')}."]
     return said
 
 
-def degraded_line(what: str | None, why: str | None, attempts: int | None = None) -> str:
-    """What could not be observed, and why, which as a rule names the setting that permits it."""
-    text = "Degraded" + (f" in {plural(attempts, 'attempt')}" if attempts is not None else "")
+def degraded_line(
+    kind: str, what: str | None, why: str | None, attempt_count: int | None = None
+) -> str:
+    """What could not be observed, or was observed more cheaply by design, and why; the reason as
+    a rule names the setting that permits it."""
+    text = "Stepped down by design" if kind == "stepped_down" else "Degraded"
+    text += f" in {plural(attempt_count, 'attempt')}" if attempt_count is not None else ""
     text += f": {fit(what or 'something', 60)}"
     # The whole reason: its end is as a rule what would permit it.
     return text + (f": {fit(why, 300)}" if why else "") + "."

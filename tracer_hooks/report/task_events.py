@@ -52,8 +52,11 @@ def how_we_know(page: Page, a: Mapping[str, Any], happened: Happened) -> None:
     for kind, detail in happened:
         if kind == "network_unattributed" and (text := unattributed_network(detail)):
             page.paragraph(text, style="dim")
-    less = [detail for kind, detail in happened if kind in ("degraded", "stepped_down")]
-    lines = dict.fromkeys(degraded_line(_text(d.get("what")), _text(d.get("why"))) for d in less)
+    lines = dict.fromkeys(
+        degraded_line(kind, _text(detail.get("what")), _text(detail.get("why")))
+        for kind, detail in happened
+        if kind in ("degraded", "stepped_down")
+    )
     for line in list(lines)[:MAX_EVENTS]:
         page.paragraph(line, style="dim")
     if a["status"] in ("running", "lost"):
