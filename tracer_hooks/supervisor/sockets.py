@@ -210,8 +210,8 @@ class NetworkSource(Source):
         if self._datagrams is not None:
             every.append(self._datagrams.total)
         return {
-            "network_rx_bytes": sum([total.received for total in every]),
-            "network_tx_bytes": sum([total.sent for total in every]),
+            "network_rx_bytes": _known(every, self._unsure.received, "received"),
+            "network_tx_bytes": _known(every, self._unsure.sent, "sent"),
             "network_source": self._source(),
         }
 
@@ -358,3 +358,9 @@ class NetworkSource(Source):
         ):
             into.take(part)
         connections.space.close()
+
+
+def _known(counted: "list[Bytes]", unsure: int, way: str) -> "int | None":
+    """What was counted in one direction; None if nothing was, and what was not may be the task's."""
+    total = sum([getattr(part, way) for part in counted])  # type: int
+    return None if unsure and not total else total
