@@ -361,6 +361,6 @@ class NetworkSource(Source):
 
 
 def _known(counted: "list[Bytes]", unsure: int, way: str) -> "int | None":
-    """What was counted in one direction; None if nothing was, and what was not may be the task's."""
+    """What was counted one way; None if nothing was, and what was not may be the task's."""
     total = sum([getattr(part, way) for part in counted])  # type: int
     return None if unsure and not total else total
