@@ -10,6 +10,7 @@ from tests.supervisor.connections import INTERPRETER, Nobody
 from tracer_hooks.supervisor.procfs import Proc
 from tracer_hooks.supervisor.sockets_created import Created
 from tracer_hooks.supervisor.sources import Refused
+from tracer_hooks.supervisor.taskstats_open import ExitMessages
 
 
 @pytest.fixture
@@ -29,3 +30,19 @@ def nobody() -> Iterator[Nobody]:
     unprivileged = Nobody()
     yield unprivileged
     unprivileged.close()
+
+
+@pytest.fixture
+def messages() -> Iterator[ExitMessages]:
+    """An open socket for exit records; the test is skipped where this user may not have one."""
+    try:
+        opened = ExitMessages()
+    except Refused as error:
+        pytest.skip(f"no exit records here: {error}")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def permitted(messages: ExitMessages) -> None:
+    """Only where exit records are permitted."""
