@@ -95,7 +95,9 @@ def test_each_connection_has_its_process(tmp_path: Path) -> None:
     observed = observe(tmp_path, python(SHORT_CHILDREN, Server().port, 300, 100_000))
     assert observed.sealed["network_source"] == "sock_diag+destroy+bpf"
     assert sent(observed.lines) == pytest.approx(30 * MB, rel=0.005)
-    # those that were opened before the programs were in the kernel: on a busy host some
+    # Those opened before the programs were in the kernel, some 5 ms after the start: at about one a
+    # millisecond a few, and on a busy host up to a tenth. Only their process is unknown: their
+    # bytes are in the task's, which is held to 0.5 % above.
     assert unattributed(observed.lines)["sockets"] <= 30
     rows = observed.processes().values()
     moved = [row["network_tx_bytes"] for row in rows if row["network_tx_bytes"]]
