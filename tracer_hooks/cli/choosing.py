@@ -73,14 +73,12 @@ def newest(
     else:
         own, earlier = runs.iloc[0], runs
     name = pipeline if pipeline is not None else own["pipeline"]
-    same = (
-        earlier["pipeline"].isna() if name is None or name != name else earlier["pipeline"] == name
-    )
+    nameless = name is None or name != name
+    same = earlier["pipeline"].isna() if nameless else earlier["pipeline"] == name
     found = [str(run_id) for run_id in earlier[same]["run_id"]]
     if not found:
-        raise TracerError(
-            f"no {'earlier ' if before else ''}run of pipeline {name!r} in {store.place}"
-        )
+        of = "without a pipeline's name" if nameless else f"of pipeline {name!r}"
+        raise TracerError(f"no {'earlier ' if before else ''}run {of} in {store.place}")
     return found[:last]
 
 

@@ -55,7 +55,9 @@ def _execute(options: argparse.Namespace) -> int:
     folder = Path(options.folder)
     settings = read_settings(Path(options.alerts)) if options.alerts else Settings()
     written = write(folder, settings.table, places)
-    sys.stdout.write(f"{len(written)} files in {folder}: {folder / 'README.md'} says where to\n")
+    sys.stdout.write(
+        f"{len(written)} files in {folder}: {folder / 'README.md'} says what to mount where\n"
+    )
     return 0
 
 
