@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from tests.airflow.engine import Airflow, installed
+from tests.airflow.engine import DAGS, ROOT, Airflow, installed
 from tracer_hooks.store import Store
 
 MAJORS = (2, 3)
 RUN_ID = "everything"
+TWICE = ("one/first", "one/second")
 
 
 @dataclass
@@ -69,10 +71,15 @@ def everything(
         for path in (folder, *folder.parents[:2]):
             path.chmod(0o755)
     airflow = Airflow(request.param, folder / "home", nobody=nobody, dags="*")
+    dags = shutil.copytree(DAGS, folder / "dags")
+    shutil.copy(ROOT / "examples" / "airflow" / "reads_qc.py", dags)
+    airflow.env["AIRFLOW__CORE__DAGS_FOLDER"] = str(dags)
     try:
         airflow.start()
-        airflow.trigger("every_kind", RUN_ID)
+        airflow.trigger(f"every_kind/{RUN_ID}", *TWICE)
         state = airflow.wait_for_run("every_kind", RUN_ID)
+        for run in TWICE:
+            airflow.wait_for_ingest(run)
         store = airflow.wait_for_ingest(f"every_kind/{RUN_ID}")
         yield Everything(airflow, state, store, os.geteuid() == 0 and not nobody)
     finally:

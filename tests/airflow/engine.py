@@ -46,7 +46,9 @@ from airflow.models import DagBag
 bag = DagBag(include_examples=False)
 assert not bag.import_errors, bag.import_errors
 bag.sync_to_db()
-trigger_dag(dag_id=sys.argv[1], run_id=sys.argv[2])
+for name in sys.argv[1:]:
+    dag_id, run_id = name.split("/")
+    trigger_dag(dag_id=dag_id, run_id=run_id, replace_microseconds=False)
 """
 
 
@@ -173,13 +175,15 @@ class Airflow:
                     found.append(int(stat.parent.name))
         return found
 
-    def trigger(self, dag_id: str, run_id: str) -> None:
-        """Start a DAG run, as soon as the servers know the DAG."""
+    def trigger(self, *names: str) -> None:
+        """Start DAG runs, each as `dag_id/run_id`, as soon as the servers know their DAGs."""
         if self.major == 2:
-            done = self.run("-c", _TRIGGER_2, dag_id, run_id)
+            done = self.run("-c", _TRIGGER_2, *names)
             assert done.returncode == 0, done.stderr[-3000:]
             return
-        self.wait(lambda: self._run_starts(dag_id, run_id), "the API server")
+        for name in names:
+            dag_id, _, run_id = name.partition("/")
+            self.wait(lambda d=dag_id, r=run_id: self._run_starts(d, r), "the API server")  # type: ignore[misc]
 
     def token(self) -> str:
         """A bearer token of the API server (Airflow 3), of its one user."""

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from tests.airflow.conftest import Everything
+from tests.airflow.conftest import TWICE, Everything
 from tests.airflow.dags.sizes import STORM
 from tests.cli.command import tracer_hooks
 
@@ -38,6 +38,9 @@ ENDS: dict[str, list[tuple[str, str | None, int | None, int | None]]] = {
     "killed": [("failed", "signal", None, 9)],
     "exited": [("failed", "exit_code", 5, None)],
     "pool": [("succeeded", None, None, None)],
+    "opened": [("succeeded", None, None, None)],
+    "inside": [("succeeded", None, None, None)],
+    "closed": [("succeeded", None, None, None)],
 }
 
 
@@ -85,7 +88,7 @@ def test_who_is_who(everything: Everything) -> None:
     assert int(tags["priority_weight"]) >= 1
     assert everything.one("shell")["tags"]["operator"] == "BashOperator"
     assert everything.one("timed_out")["time_requested_s"] == 1.0
-    (run,) = everything.store.runs().to_dict("records")
+    (run,) = (r for r in everything.store.runs().to_dict("records") if r["pipeline"] != "one")
     assert (run["run_id"], run["pipeline"], run["status"]) == (
         "every_kind/everything", "every_kind", "failed",
     )  # fmt: skip
@@ -172,3 +175,18 @@ def test_tune_takes_a_dag_run(everything: Everything) -> None:
     assert done.returncode == 0, done.stderr
     compile(done.stdout, "sizes.py", "exec")
     assert '"mapped": {' in done.stdout, "it ran twenty times"
+
+
+def test_compare_takes_dag_runs(everything: Everything) -> None:
+    store = everything.airflow.store
+    done = tracer_hooks("compare", *TWICE, "--format", "json", "--store", store)
+    assert done.returncode == 0, done.stderr
+    compared = json.loads(done.stdout)
+    assert compared["runs"] == {"a": [TWICE[0]], "b": [TWICE[1]]}
+    assert {row["step"] for row in compared["steps"]} == {"only"}
+
+
+def test_airflow_reads_the_example(everything: Everything) -> None:
+    ask = everything.airflow.query
+    assert ("reads_qc",) in ask("select dag_id from dag")
+    assert ask("select filename, stacktrace from import_error") == []

@@ -10,9 +10,9 @@ from pathlib import Path
 try:
     from airflow.providers.standard.operators.bash import BashOperator
     from airflow.providers.standard.sensors.python import PythonSensor
-    from airflow.sdk import DAG, BaseOperator, task
+    from airflow.sdk import DAG, BaseOperator, setup, task, teardown
 except ImportError:
-    from airflow.decorators import task
+    from airflow.decorators import setup, task, teardown
     from airflow.models.baseoperator import BaseOperator
     from airflow.models.dag import DAG
     from airflow.operators.bash import BashOperator
@@ -162,6 +162,19 @@ with DAG(
             workers.join()
         return 4
 
+    @setup
+    def opened() -> None:
+        burn(0.05)
+
+    @task
+    def inside() -> None:
+        burn(0.05)
+
+    @teardown
+    def closed() -> None:
+        burn(0.05)
+
+    opened() >> inside() >> closed()
     raised()
     skipped()
     killed()
