@@ -196,6 +196,7 @@ def test_with_the_tracer(tmp_path: Path) -> None:
     # Beside other work its polls wait for a core; nothing else can be more than its sleep.
     parts = [f"wall_{part}_s" for part in ("cpu", "runnable", "disk", "network", "idle")]
     assert annotate[parts].idxmax() == "wall_idle_s"
+    assert annotate["wall_idle_s"] > 0.8 * (annotate["wall_s"] - annotate["wall_runnable_s"])
     assert annotate["wall_idle_s"] > 0.5 * annotate["wall_s"]
     assert annotate["cpu_s"] < 0.5 * annotate["wall_s"]
     # The disk of a test machine may be a RAM disk, so only that it was written through.
