@@ -62,8 +62,9 @@ def test_cpu_and_who_it_is(tmp_path: Path, podman: Podman, capture: str) -> None
     assert observed.sealed["container_id"] == detail["id"]
     assert {"podman", "conmon"} <= {row["comm"] for row in observed.processes().values()}
     awk = largest(observed, "cpu_s")
-    # what runs after the last look belongs to the unattributed line: a look's interval at most
-    assert burnt - 0.3 < awk["cpu_s"] < burnt + 0.06
+    # what runs after the last look, which a busy host delays, belongs to the unattributed line
+    assert 0 < awk["cpu_s"] < burnt + 0.06
+    assert awk["cpu_s"] + observed.sealed["cpu_unattributed_s"] > burnt - 0.06
 
 
 def test_cpu_bytes_and_memory_of_one_container(tmp_path: Path, podman: Podman) -> None:
