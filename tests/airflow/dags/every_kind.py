@@ -157,8 +157,8 @@ with DAG(
         current_process().daemon = False  # else a worker of Airflow 2 may have no children
         with get_context("fork").Pool(4) as workers:
             workers.map(burn, [0.25] * 4, chunksize=1)
-            # They end by themselves: Airflow 3's handler, which they inherit, ignores the SIGTERM that
-            # the block's end sends, and Pool.terminate may then wait for them for ever.
+            # They end by themselves: Airflow 3's handler, which they inherit, ignores the SIGTERM
+            # of Pool.terminate, which may then wait for them for ever.
             workers.close()
             workers.join()
         return 4
