@@ -65,14 +65,17 @@ tracer_hooks_plainly() {
 }
 
 # tracer_hooks_start [WORD…]: what nxf_launch did, as the command that the words run, if there are any.
+# The wrapper begins with `set -e`, but calls nxf_launch without, and with pipefail. What it is to
+# enter at it splits into words, so it can be told that.
 tracer_hooks_start() {
+    local entry='eval set +e -o pipefail; nxf_launch'
     if [ -z "$tracer_hooks_wrapper" ]; then
         tracer_hooks_original
     elif [ -n "$tracer_hooks_enter" ]; then
         BASH_ENV=$tracer_hooks_enter TRACER_HOOKS_ENTER=$tracer_hooks_code \
-            "$@" /bin/bash "$tracer_hooks_wrapper" nxf_launch
+            "$@" /bin/bash "$tracer_hooks_wrapper" "$entry"
     else
-        "$@" /bin/bash -c "$tracer_hooks_code"$'\n''set -- nxf_launch; . "$0"' "$tracer_hooks_wrapper"
+        "$@" /bin/bash -c "$tracer_hooks_code"$'\n'"set -- '$entry'; . \"\$0\"" "$tracer_hooks_wrapper"
     fi
 }
 
