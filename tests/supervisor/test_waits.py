@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tracer_hooks.supervisor import waits as waits_module
 from tracer_hooks.supervisor.peeks import PeekSource
 from tracer_hooks.supervisor.procfs import Proc
 from tracer_hooks.supervisor.waits import (
@@ -43,6 +44,35 @@ def test_a_connection_among_many_is_found() -> None:
         for pair in pairs:
             for end in pair:
                 end.close()
+
+
+@pytest.mark.parametrize(
+    ("family", "kind", "read"),
+    [
+        (socket.AF_UNIX, socket.SOCK_STREAM, []),
+        (socket.AF_INET, socket.SOCK_DGRAM, ["udp"]),
+        (socket.AF_INET6, socket.SOCK_STREAM, ["tcp6"]),
+    ],
+)
+def test_only_tables_of_kinds_that_are_held_are_read(
+    monkeypatch: pytest.MonkeyPatch, family: int, kind: int, read: list[str]
+) -> None:
+    """Each costs the kernel a walk over all of its buckets."""
+    seen = []
+
+    def opened(path: str, mode: str) -> Any:
+        seen.append(path.rpartition("/")[2])
+        return open(path, mode)
+
+    monkeypatch.setattr(waits_module, "open", opened, raising=False)
+    with socket.socket(family, kind) as held:
+        holder = subprocess.Popen(["sleep", "30"], pass_fds=[held.fileno()])
+        try:
+            assert not connected_socket(Proc(), holder.pid)
+        finally:
+            holder.kill()
+            holder.wait()
+    assert seen == read
 
 
 def test_who_waits_for_us_waits_for_nothing_of_its_own() -> None:

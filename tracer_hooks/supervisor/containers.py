@@ -28,9 +28,12 @@ if TYPE_CHECKING:
     from tracer_hooks.supervisor.cgroup_paths import Group
     from tracer_hooks.supervisor.observer import Observer
     from tracer_hooks.supervisor.process import Image, Process
+    from tracer_hooks.supervisor.procfs import Proc
 
 _ASK_EVERY_S = 0.1
-_FOLLOW_EVERY_S = 0.02  # what happens after the last reading of a group that is removed is lost
+# Whether one has ended: its group is removed some 60 ms later (measured with podman).
+_CHECK_EVERY_S = 0.04
+_FOLLOW_EVERY_S = 0.25  # the groups of those that run
 _MOST_ORPHANS = 1000
 _MOST = 50  # containers of one task that are told apart
 
@@ -50,19 +53,25 @@ class Container:
         self.disk = None  # type: tuple[int, int] | None
         self.row = None  # type: Image | None
         self.first = 0  # pid of its first process
-        self.gone = False
+        self.ended = False  # the first process has
+        self.gone = False  # the groups are
         self.monitors = set()  # type: set[int]  # pids of conmon and its fork
 
-    def read_cpu(self) -> None:
-        """Read the CPU time; a group that has gone leaves it as it was."""
+    def has_just_ended(self, proc: "Proc") -> bool:
+        """Whether its first process has ended since this was last asked, and all others with it."""
+        if self.ended or not self.first:
+            return False
+        raw = proc.read("%d/stat" % self.first, 256)
+        self.ended = not raw or raw[raw.rfind(b")") + 2 :][:1] in (b"Z", b"X")
+        return self.ended
+
+    def read(self) -> None:
+        """Read what the groups tell; one that has gone leaves it as it was."""
         cpu = figures.cpu_used(self.groups["cpuacct"]) if "cpuacct" in self.groups else None
         if cpu is not None:
             self.cpu = (max(cpu[0], self.cpu[0]), max(cpu[1], self.cpu[1]))
         elif self.groups:
             self.gone = not next(iter(self.groups.values())).has("cgroup.procs")
-
-    def read(self) -> None:
-        """Read what else the groups tell."""
         if "blkio" in self.groups:
             self.disk = figures.disk_bytes(self.groups["blkio"]) or self.disk
         if self.memory is not None:
@@ -115,7 +124,7 @@ class ContainerSource(Source):
         self._orphans = set()  # type: set[int]  # our children that were looked at
         self._asked = set()  # type: set[int]  # images of `docker run`
         self._next = float("inf")
-        self._whole_due = 0.0
+        self._follow_due = 0.0
 
     def due(self) -> float:
         """Soon, while there is an engine to ask or a group that may vanish."""
@@ -123,8 +132,7 @@ class ContainerSource(Source):
 
     def before_scan(self, now: float) -> None:
         """The groups are read before the tree's totals are."""
-        self._whole_due = now + _ASK_EVERY_S
-        self._follow(True)
+        self._follow_if_due(now)
 
     def look(self, now: float) -> None:
         """See who is new, ask the engine on, and read the groups if that is why we look."""
@@ -136,15 +144,14 @@ class ContainerSource(Source):
         for one in self.containers.values():
             if one.monitors and not one.groups:
                 self._place_by_monitor(one)
-        if now >= self._next and self.containers:
-            self._follow(now >= self._whole_due)
+        if self._follow_if_due(now):
             self._cgroups.look(now)  # a counter of kills vanishes with its group
         following = [one for one in self.containers.values() if one.groups or one.monitors]
         if self._searches:
             self._next = now + _ASK_EVERY_S
         else:
             alive = self._podmans or any(not one.gone for one in following)
-            self._next = now + _FOLLOW_EVERY_S if alive else float("inf")
+            self._next = now + _CHECK_EVERY_S if alive else float("inf")
 
     def finish(self, now: float) -> None:
         """The events and rows of the containers."""
@@ -317,20 +324,26 @@ class ContainerSource(Source):
         if not one.groups:
             self._observer.degraded("container", "the cgroup of %s is not to be seen" % number[:12])
 
-    def _follow(self, whole: bool) -> None:
-        """Read the groups: their CPU time, and the rest if `whole`."""
+    def _follow_if_due(self, now: float) -> bool:
+        """Read the groups now and then, and at once when a container has ended."""
+        ended = [one for one in self.containers.values() if one.has_just_ended(self._proc)]
+        if not ended and now < self._follow_due:
+            return False
+        self._follow_due = now + _FOLLOW_EVERY_S
+        self._follow()
+        return True
+
+    def _follow(self) -> None:
+        """Read the groups."""
         for one in self.containers.values():
             if one.gone or not one.groups:
                 continue
             before = sum(one.cpu)
-            one.read_cpu()
-            if whole:
-                one.read()
-            if whole or one.row is not None:
-                io = self._proc.io("%d" % one.first)  # what it wrote through the page cache, too
-                if io is not None:
-                    disk = one.disk or (0, 0)
-                    one.disk = max(disk[0], io[2]), max(disk[1], io[3])
+            one.read()
+            io = self._proc.io("%d" % one.first)  # what it wrote through the page cache, too
+            if io is not None:
+                disk = one.disk or (0, 0)
+                one.disk = max(disk[0], io[2]), max(disk[1], io[3])
             if one.row is None:
                 continue
             row = one.row

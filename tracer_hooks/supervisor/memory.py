@@ -36,6 +36,7 @@ class Memory:
         self._integral = 0.0
         self._integral_s = 0.0
         self._credit_s = _PSS_CREDIT_S
+        self.measuring_s = 0.0  # our CPU that reading PSS took at the last look, of its own budget
         self._last = None  # type: float | None
 
     @property
@@ -48,6 +49,7 @@ class Memory:
         gap_s = 0.0 if self._last is None else now - self._last
         self._last = now
         self._credit_s = min(_PSS_CREDIT_S, self._credit_s + gap_s * _PSS_SHARE)
+        self.measuring_s = 0.0
         resident = [process.resident_bytes for process in tree.live.values()]
         total, largest = sum(resident), max(resident, default=0)
         if not total:
@@ -106,7 +108,8 @@ class Memory:
                 process.measured_resident_bytes = process.resident_bytes
         self._measured_count, self._measured_at = len(tree.live), now
         self._measured_ran_ns = _ran_ns(tree)
-        self._credit_s -= time.process_time() - begin
+        self.measuring_s = time.process_time() - begin
+        self._credit_s -= self.measuring_s
 
 
 def _ran_ns(tree: Tree) -> int:

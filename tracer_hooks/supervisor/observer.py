@@ -34,7 +34,13 @@ _AIM_SHARE = 0.008
 _LEAST_SHARE = 0.0015
 _SMOOTHING = 0.25
 _DENSE_FOR_S = 0.5  # the first half second may cost more: it is short
+# The budget is one of the steady state. What a start costs once (imports, meeting each process)
+# must not keep looks off that see a short task's whole life: so much of a core more is allowed at
+# first, ever less of it, and nothing once a task is this old.
+_START_SHARE = 0.05
+_START_S = 5.0
 _LONGEST_TICK_S = 5.0
+_TOGETHER_S = 0.015  # what is due so soon is done now: to wake up costs more than most sources
 _FIRST_READING_S = 0.25
 _LATER_S = 0.03
 _READING_S = 1.0
@@ -110,35 +116,47 @@ class Observer:
             return
         if now < self._next_tick:  # a source asked for it
             for source in self.sources:
-                if now >= source.due():
+                if now >= source.due() - _TOGETHER_S:
                     source.look(now)
             return
         if self.later and now - self.started > _LATER_S:
             self.later.pop(0)()
         gap_s = now - self._last_tick
+        age_s = now - self.started
         begin = time.process_time()
         self._look(now)
+        cost = time.process_time() - begin
+        if age_s < _START_S:
+            cost = max(0.0, cost - self.tree.meeting_s - self.memory.measuring_s)
+        begin = time.process_time()
         if now >= self._next_reading:
             self._read(now)
-            self._next_reading = now + reading_gap_s(now - self.started)
+            self._next_reading = now + reading_gap_s(age_s)
         spent_s = time.process_time()
-        cost = spent_s - begin
+        if age_s >= _START_S:  # the first reading writes a line of each process
+            cost += spent_s - begin
         # The lower of two: what is paid once (an import, a first look at each process) says nothing
         # of the looks to come, and on a busy host would keep them off for the task's best part.
         usual_s = min(cost, self._tick_cost_s or cost)
         self._tick_cost_s = cost
         self._tick_s = min(self._interval_s, self._tick_s * _GROWTH)
-        told = any(source.counts_processes for source in self.sources)
-        if now - self.started < _DENSE_FOR_S:
+        if age_s < _DENSE_FOR_S:
             affordable = min(usual_s / _BUDGET_SHARE, 0.05)
         else:
             elsewhere_s = max(0.0, spent_s - self._spent_s - usual_s)
             share = elsewhere_s / max(gap_s, _FIRST_TICK_S)
             self._elsewhere_share += _SMOOTHING * (share - self._elsewhere_share)
-            left = max(_LEAST_SHARE, _AIM_SHARE - self._elsewhere_share)
-            affordable = usual_s / min(left, _BUDGET_SHARE_IF_TOLD if told else _BUDGET_SHARE)
+            affordable = usual_s / self._share_for_looks(age_s)
         self._spent_s = spent_s
         self._next_tick = now + min(_LONGEST_TICK_S, max(self._tick_s, affordable))
+
+    def _share_for_looks(self, age_s: float) -> float:
+        """What looks may cost in a task of that age, as a share of one core."""
+        told = any(source.counts_processes for source in self.sources)
+        most = _BUDGET_SHARE_IF_TOLD if told else _BUDGET_SHARE
+        steady = min(most, max(_LEAST_SHARE, _AIM_SHARE - self._elsewhere_share))
+        extra = _START_SHARE * max(0.0, 1.0 - age_s / _START_S)
+        return steady + extra * most / _BUDGET_SHARE
 
     def read_now(self, now: float) -> None:
         """Look and take a reading, due or not."""

@@ -52,6 +52,7 @@ class Tree:
         self.on_end = None  # type: object  # called with each process that ended
         # CPU that processes may have used between our last look at them and their end
         self.last_slices_s = 0.0
+        self.meeting_s = 0.0  # our CPU that the last pass spent on processes met for the first time
         self._stacks = {}  # type: dict[int, Image]  # of who ended of late, by its stack
         self._scanned = 0.0
         self._boot_offset_s = boot_offset_s  # monotonic minus time since boot
@@ -69,6 +70,7 @@ class Tree:
             if ran:
                 self._look(process, ran, now, look_at_waits, found)
             threads += len(process.threads)
+        begin = time.process_time()
         while found:
             pid, parent = found.pop()
             if pid in self.live or pid in self.excluded:
@@ -77,6 +79,7 @@ class Tree:
             if met is not None:
                 self._look(met, list(met.threads), now, look_at_waits, found)
                 threads += len(met.threads)
+        self.meeting_s = time.process_time() - begin
         self._scanned = now
         self.threads_now = threads
         if threads > self.threads_peak:

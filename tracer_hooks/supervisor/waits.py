@@ -5,6 +5,8 @@ what the tree was seen to wait for: a thread that waits for the disk outranks on
 the network, which outranks a sleeper, for the sleeper (a shell in wait()) waits for the other.
 """
 
+import posix
+
 from tracer_hooks.supervisor.procfs import Proc
 
 TYPE_CHECKING = False
@@ -32,6 +34,7 @@ _ANY_FILE = (
     b"ep_poll", b"do_epoll_wait",
 )  # fmt: skip
 _SOCKETS_REMEMBERED_FOR_LOOKS = 20
+_TABLES = ("tcp", "tcp6", "udp", "udp6")
 # What was seen to wait for a CPU stands for this many times as much CPU time at the most.
 _MOST_UNSEEN = 4.0
 # A helper that no look met waits for a CPU this many times as long as it runs, at the most. One
@@ -92,10 +95,12 @@ class WaitReader:
 
 
 def connected_socket(proc: Proc, pid: int) -> bool:
-    """Whether one of the process's descriptors is a TCP or UDP socket with a peer."""
-    import posix
+    """Whether one of the process's descriptors is a TCP or UDP socket with a peer.
 
-    inodes = set()
+    The kernel walks its whole table of a kind for whoever reads it, which takes milliseconds: only
+    tables of kinds that the process holds are read.
+    """
+    inodes, tables = set(), set()
     try:
         folder = "%s/%d/fd" % (proc.root, pid)
         for name in posix.listdir(folder)[:1024]:
@@ -104,12 +109,13 @@ def connected_socket(proc: Proc, pid: int) -> bool:
             except OSError:
                 continue
             if target.startswith("socket:["):
-                inodes.add(target[8:-1].encode())
+                may_be_in = _tables_of(folder + "/" + name)
+                if may_be_in:
+                    inodes.add(target[8:-1].encode())
+                    tables.update(may_be_in)
     except OSError:
         return False
-    if not inodes:
-        return False
-    for table in ("tcp", "tcp6", "udp", "udp6"):
+    for table in sorted(tables):
         try:  # line by line: one read gives a page of it, and it is as long as the host is busy
             with open("%s/%d/net/%s" % (proc.root, pid, table), "rb") as lines:
                 for line in lines:
@@ -120,6 +126,18 @@ def connected_socket(proc: Proc, pid: int) -> bool:
         except OSError:
             pass
     return False
+
+
+def _tables_of(path: str) -> "tuple[str, ...]":
+    """The tables in /proc/net that may list the socket behind a descriptor's link."""
+    try:
+        protocol = posix.getxattr(path, "system.sockprotoname").rstrip(b"\0")
+    except (OSError, AttributeError):
+        return _TABLES
+    if protocol.startswith((b"UNIX", b"NETLINK", b"PACKET")):
+        return ()
+    table = protocol.replace(b"v6", b"6").decode("ascii", "replace").lower()
+    return (table,) if table in _TABLES else _TABLES
 
 
 class WallSplit:
