@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import subprocess
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -62,7 +63,7 @@ def test_only_tables_of_kinds_that_are_held_are_read(
 
     def opened(path: str, mode: str) -> Any:
         seen.append(path.rpartition("/")[2])
-        return open(path, mode)
+        return Path(path).open(mode)
 
     monkeypatch.setattr(waits_module, "open", opened, raising=False)
     with socket.socket(family, kind) as held:
