@@ -100,7 +100,7 @@ def connected_socket(proc: Proc, pid: int) -> bool:
     The kernel walks its whole table of a kind for whoever reads it, which takes milliseconds: only
     tables of kinds that the process holds are read.
     """
-    inodes, tables = set(), set()
+    inodes, tables = set(), set()  # type: set[bytes], set[str]
     try:
         folder = "%s/%d/fd" % (proc.root, pid)
         for name in posix.listdir(folder)[:1024]:
