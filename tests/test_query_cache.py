@@ -57,10 +57,10 @@ def test_a_second_command_compiles_nothing_and_says_the_same(store: Path, tmp_pa
 
 
 @pytest.fixture(scope="module")
-def queries() -> dict[str, Compiled]:
+def queries(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Compiled]:
     """All queries of a report, by name."""
     with pytest.MonkeyPatch.context() as patch:
-        one = QueryCache(Path("/nowhere"))
+        one = QueryCache(tmp_path_factory.mktemp("cache"))  # it writes when this process ends
         patch.setattr(compiled, "keeper", one)
         patch.setattr(memory, "_COMPILED", {})
         patch.setattr(memory, "_DERIVED", {})
