@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from apprise.plugins.slack import NotifySlack
 
+from tests.servers.web import Asked, answering
 from tracer_hooks.alert.notify import notify_target
 
 HOOK = "T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"
@@ -23,29 +22,14 @@ def slack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Slack's incoming web-hooks, as they answer: `ok` in plain text."""
     state = SimpleNamespace(posts=[], status=200)
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            state.posts.append((self.path, body))
-            answer = b"ok" if state.status == 200 else b"service_unavailable"
-            self.send_response(state.status)
-            self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
+    def answer(asked: Asked) -> tuple[int, bytes]:
+        state.posts.append((asked.path, json.loads(asked.body)))
+        return state.status, b"ok" if state.status == 200 else b"service_unavailable"
 
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    address = f"http://127.0.0.1:{server.server_address[1]}/services"
-    monkeypatch.setattr(NotifySlack, "webhook_url", address)
-    monkeypatch.setattr(NotifySlack, "request_rate_per_sec", 0)
-    yield state
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with answering(answer) as port:
+        monkeypatch.setattr(NotifySlack, "webhook_url", f"http://127.0.0.1:{port}/services")
+        monkeypatch.setattr(NotifySlack, "request_rate_per_sec", 0)
+        yield state
 
 
 def test_slack_gets_title_text_and_channel(slack: Any) -> None:

@@ -6,19 +6,17 @@ wrapper, which would run inside the container, is run here: with a Python, and w
 
 from __future__ import annotations
 
-import http.server
 import os
 import shutil
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.nextflow import fetch_engine
 from tests.nextflow.conftest import LaunchFolder
+from tests.servers.web import answering
 
 SCHEDULERS = Path(__file__).parent / "schedulers"
 KUBECONFIG = """\
@@ -33,27 +31,11 @@ current-context: c
 WITHOUT_PYTHON = ("cat", "date", "dirname", "env", "mkdir", "rm", "sed", "tail", "tee", "touch")
 
 
-class Refusing(http.server.BaseHTTPRequestHandler):
-    """A Kubernetes that lets nobody in."""
-
-    def answer(self) -> None:
-        self.send_response(403)
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        self.wfile.write(b"{}")
-
-    do_GET = do_POST = do_DELETE = answer  # noqa: N815 - names that the base class looks for
-
-    def log_message(self, *_: Any) -> None:
-        """Nobody reads it."""
-
-
 @pytest.fixture(scope="module")
 def kubernetes() -> Iterator[int]:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server.server_port
-        server.shutdown()
+    """The port of a Kubernetes that lets nobody in."""
+    with answering(lambda _: (403, b"{}")) as port:
+        yield port
 
 
 @pytest.fixture(scope="module")

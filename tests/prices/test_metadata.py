@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from tests.servers.web import Asked, answering
 from tracer_hooks.prices import metadata, recorded
 from tracer_hooks.prices.instance import Instance
 from tracer_hooks.prices.metadata import cloud, this_instance
@@ -34,47 +33,34 @@ AZURE = {
 }  # fmt: skip
 
 
-class Services(BaseHTTPRequestHandler):
+def services(asked: Asked) -> tuple[int, bytes]:
     """The three services on one port; each refuses what the real one refuses."""
-
-    def do_PUT(self) -> None:
-        asked = self.headers.get("X-aws-ec2-metadata-token-ttl-seconds")
-        right = self.path == "/latest/api/token" and asked is not None
-        self.answer("TOKEN==" if right else None, 403)
-
-    def do_GET(self) -> None:
-        path, _, query = self.path.partition("?")
-        if path.startswith("/latest/"):
-            if self.headers.get("X-aws-ec2-metadata-token") != "TOKEN==":
-                return self.answer(None, 401)  # IMDSv1 is switched off
-            known = {
-                "/latest/dynamic/instance-identity/document": json.dumps(DOCUMENT),
-                "/latest/meta-data/instance-life-cycle": "spot",
-            }
-            return self.answer(known.get(path), 404)
-        if path == "/computeMetadata/v1/instance/":
-            right = self.headers.get("Metadata-Flavor") == "Google" and query == "recursive=true"
-            return self.answer(json.dumps(GOOGLE) if right else None, 403)
-        if path == "/metadata/instance/compute":
-            right = self.headers.get("Metadata") == "true" and "api-version=" in query
-            return self.answer(json.dumps(AZURE) if right else None, 400)
-        return self.answer(None, 404)
-
-    def answer(self, text: str | None, refused: int) -> None:
-        self.send_response(refused if text is None else 200)
-        self.end_headers()
-        self.wfile.write((text or "").encode())
-
-    def log_message(self, *arguments: object) -> None:
-        """Say nothing."""
+    path, _, query = asked.path.partition("?")
+    if asked.method == "PUT":
+        lasts = asked.headers.get("X-aws-ec2-metadata-token-ttl-seconds")
+        right = path == "/latest/api/token" and lasts is not None
+        return (200, b"TOKEN==") if right else (403, b"")
+    if path.startswith("/latest/"):
+        if asked.headers.get("X-aws-ec2-metadata-token") != "TOKEN==":
+            return 401, b""  # IMDSv1 is switched off
+        known = {
+            "/latest/dynamic/instance-identity/document": json.dumps(DOCUMENT).encode(),
+            "/latest/meta-data/instance-life-cycle": b"spot",
+        }
+        return (200, known[path]) if path in known else (404, b"")
+    if path == "/computeMetadata/v1/instance/":
+        right = asked.headers.get("Metadata-Flavor") == "Google" and query == "recursive=true"
+        return (200, json.dumps(GOOGLE).encode()) if right else (403, b"")
+    if path == "/metadata/instance/compute":
+        right = asked.headers.get("Metadata") == "true" and "api-version=" in query
+        return (200, json.dumps(AZURE).encode()) if right else (400, b"")
+    return 404, b""
 
 
 @pytest.fixture
 def address() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Services) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with answering(services) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.mark.parametrize(
