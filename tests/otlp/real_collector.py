@@ -15,11 +15,13 @@ from tests.servers.daemon import free_port
 
 SOURCE = Path(__file__).with_name("collector")
 CACHE = Path(__file__).parents[2] / ".cache" / "otel-collector"
+# With `rotation` the files are written without a buffer: what it says it took is there, also after
+# a kill.
 CONFIG = """
 receivers: {{otlp: {{protocols: {{http: {{endpoint: "127.0.0.1:{port}"}}}}}}}}
 exporters:
-  file/traces: {{path: "{folder}/traces", format: proto, append: true, flush_interval: 10ms}}
-  file/metrics: {{path: "{folder}/metrics", format: proto, append: true, flush_interval: 10ms}}
+  file/traces: {{path: "{folder}/traces", format: proto, rotation: {{max_megabytes: 4000}}}}
+  file/metrics: {{path: "{folder}/metrics", format: proto, rotation: {{max_megabytes: 4000}}}}
 service:
   telemetry: {{metrics: {{level: none}}}}
   pipelines:

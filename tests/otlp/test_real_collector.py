@@ -41,7 +41,6 @@ def test_nothing_is_lost_or_doubled_when_it_is_killed(collector: Collector, tmp_
     with served(store, "--otlp", collector.url, *FAST) as serve:
         for place, name in enumerate(names):
             if place == 2:
-                # What it took and has not written would be its own loss.
                 until(lambda: {"s0", "s1"} <= {span.name for span in collector.received().spans})
                 collector.stop(signal.SIGKILL)
             assert run(store, "/bin/true", run="r1", step=name, task=name).returncode == 0
