@@ -35,7 +35,8 @@ sys.path[:0] = [str(ROOT)]
 from tests.alert.receivers import Webhook, hooked  # noqa: E402 - after the path
 from tests.otlp.real_collector import Collector  # noqa: E402 - after the path
 from tests.otlp.receiver import attributes  # noqa: E402 - after the path
-from tests.servers.daemon import server_folder  # noqa: E402 - after the path
+from tests.server.serving import until  # noqa: E402 - after the path
+from tests.servers.daemon import answers, server_folder  # noqa: E402 - after the path
 from tests.servers.postgres import Postgres  # noqa: E402 - after the path
 from tracer_hooks.store import Store  # noqa: E402 - after the path
 
@@ -202,12 +203,16 @@ def measured(peer: Peer, folder: Path, away_s: float, tasks: int) -> dict[str, A
     store = folder / "store"
     run = (task(store, number, peer.fails) for number in itertools.count())
     next(run)
-    said = (folder / "said").open("w+")
+    said, url = (folder / "said").open("w+"), (folder / "url").open("w+")
     follower = subprocess.Popen(
         [PROGRAM, *peer.arguments, "--store", str(store), "--prices", "generic"],
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said,
+        stdin=subprocess.DEVNULL, stdout=url, stderr=said,
     )  # fmt: skip
     try:
+        if peer.arguments[0] == "serve":  # an alert is about what happens from its first look on
+            until(lambda: "serving" in Path(url.name).read_text())
+            address = Path(url.name).read_text().split()[1]
+            until(lambda: answers(f"{address}health"))
         before = list(itertools.islice(run, tasks // 2))
         gone = time.monotonic()
         peer.leave()
@@ -219,9 +224,9 @@ def measured(peer: Peer, folder: Path, away_s: float, tasks: int) -> dict[str, A
         after = list(itertools.islice(run, tasks // 2))
         started = 1 + len(before) + len(during) + len(after)
         after += itertools.islice(run, -started % STEP_SIZE)  # no step is left half
-        until = (back := time.monotonic()) + PATIENCE_S
+        back = time.monotonic()
         expected = peer.should_have(Store(store))
-        while (has := peer.has()) != expected and time.monotonic() < until:
+        while (has := peer.has()) != expected and time.monotonic() - back < PATIENCE_S:
             time.sleep(1)
         took = time.monotonic() - back
         assert follower.poll() is None, "who keeps it up to date has ended"
@@ -238,6 +243,7 @@ def measured(peer: Peer, folder: Path, away_s: float, tasks: int) -> dict[str, A
         ],
         "has": _shown(has),
         "lost": (expected - has).total(),
+        "lost_first": sorted(expected - has)[:5],
         "doubled": (has - expected).total(),
         "complete_after_last_task_s": round(took, 1),
         "said": len(said.read().splitlines()),
