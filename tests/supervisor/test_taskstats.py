@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 from collections import defaultdict
@@ -80,6 +81,19 @@ def test_every_process_of_a_storm_by_name(tmp_path: Path, permitted: None, captu
     (delays,) = [line["detail"] for line in observed.of_type("e") if line["kind"] == "delays"]
     assert delays["processes"] == 2001
     assert delays["cpu_s"] > 0
+
+
+def test_the_tree_held_what_one_of_it_held(tmp_path: Path, permitted: None) -> None:
+    # waited for by a daemon that lives on: in nobody's account but its own exit record's
+    done = shlex.quote(str(tmp_path / "done"))
+    burst = f"{PYTHON} -I -S -c \"b'x' * (160 << 20)\""
+    daemon = shlex.quote(f"{burst}; : > {done}; exec sleep 5")
+    wait = f"until [ -e {done} ]; do sleep 0.1; done"
+    command = ["bash", "-c", f"sleep 3; setsid sh -c {daemon} > /dev/null 2>&1 & {wait}"]
+    observed = observe(tmp_path / "s", command, "--capture", "taskstats", "--interval", "5")
+    peak = max(row.get("memory_peak_bytes") or 0 for row in observed.processes().values())
+    assert peak > 160 << 20
+    assert observed.sealed["memory_peak_bytes"] >= peak
 
 
 def test_program_found_by_its_inode(tmp_path: Path, permitted: None) -> None:

@@ -91,6 +91,10 @@ class Memory:
                 others = max(0, (self.now_bytes or 0) - process.resident_bytes)
                 self._raise_to(others + mark, "hwm")
 
+    def held(self, ended_bytes: int) -> None:
+        """One process that has ended had this much, which is a lower bound of what all had."""
+        self._raise_to(ended_bytes, "taskstats")
+
     def end(self, largest_reaped_bytes: "int | None") -> None:
         """The task has ended; the largest of all processes it reaped is a lower bound."""
         if largest_reaped_bytes is not None:

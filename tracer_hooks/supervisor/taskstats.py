@@ -322,6 +322,7 @@ class TaskstatsSource(Source):
             image.disk_write_bytes = max(0, image.disk_write_bytes - base[3])
         if ended.high_water_bytes > (image.memory_peak_bytes or 0):
             image.memory_peak_bytes = ended.high_water_bytes
+            self._observer.memory.held(ended.high_water_bytes)
         if ended.status & 0x7F:
             image.signal = ended.status & 0x7F
         else:
