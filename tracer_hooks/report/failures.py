@@ -185,7 +185,8 @@ def _costs(report: RunReport) -> dict[tuple[Any, ...], str]:
     cost = getattr(report, "cost", None)
     if cost is None or report.failures is None:
         return {}
-    priced = {(r["task_id"], r["attempt"]): r.get("allocated") for r in records(cost.tasks)}
+    narrow = cost.tasks.filter(["task_id", "attempt", "allocated"])  # there may be very many rows
+    priced = {(r["task_id"], r["attempt"]): r.get("allocated") for r in records(narrow)}
     sums: dict[tuple[Any, ...], float | None] = {}
     for row in records(report.failures.attempts):
         one, way = priced.get((row["task_id"], row["attempt"])), _way(row)
