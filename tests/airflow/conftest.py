@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -17,6 +18,8 @@ from tracer_hooks.store import Store
 MAJORS = (2, 3)
 RUN_ID = "everything"
 TWICE = ("one/first", "one/second")
+UNWATCHED = "small/unwatched"  # one of its tasks kills its monitor
+BLOCKED = "one/blocked"  # nothing can be written of it
 
 
 @dataclass
@@ -76,7 +79,12 @@ def everything(
     airflow.env["AIRFLOW__CORE__DAGS_FOLDER"] = str(dags)
     try:
         airflow.start()
-        airflow.trigger(f"every_kind/{RUN_ID}", *TWICE)
+        spool = airflow.store / "spool"
+        spool.mkdir(parents=True)
+        (spool / quote(BLOCKED, safe="")).touch()
+        for path in (airflow.store, spool):
+            path.chmod(0o777)  # for whoever the tasks run as
+        airflow.trigger(f"every_kind/{RUN_ID}", *TWICE, UNWATCHED, BLOCKED)
         state = airflow.wait_for_run("every_kind", RUN_ID)
         for run in TWICE:
             airflow.wait_for_ingest(run)

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from tests.airflow.conftest import TWICE, Everything
+from tests.airflow.conftest import BLOCKED, TWICE, UNWATCHED, Everything
 from tests.airflow.dags.sizes import STORM
 from tests.cli.command import tracer_hooks
 
@@ -144,7 +144,31 @@ def test_a_storm_is_counted(everything: Everything) -> None:
 def test_a_pool_counts_with_its_task(everything: Everything) -> None:
     row = everything.one("pool")
     assert 4 * 0.25 * 0.9 < row["cpu_s"] < 4 * 0.25 + 1.5
-    assert row["process_count"] >= 1
+    # Since Airflow 3.2 its processes may not be looked into: who was forked is only seen by looking
+    told = everything.privileged or everything.airflow.major == 2
+    assert row["process_count"] >= (5 if told else 1)
+
+
+@pytest.mark.parametrize("run", [UNWATCHED, BLOCKED])
+def test_tasks_whose_monitor_or_store_is_gone_succeed(everything: Everything, run: str) -> None:
+    assert everything.airflow.wait_for_run(*run.split("/")) == "success"
+
+
+def test_what_is_left_of_a_task_whose_monitor_was_killed(everything: Everything) -> None:
+    rows = everything.airflow.wait_for_ingest(UNWATCHED).table("tasks", UNWATCHED).to_pylist()
+    assert {row["task_id"]: row["status"] for row in rows} == {
+        "above": "succeeded",
+        "below": "succeeded",
+        "skipped": "succeeded",
+        "monitor_killed": "lost",
+        "plain": "succeeded",
+    }
+
+
+def test_nothing_is_left_of_a_run_that_could_not_be_written(everything: Everything) -> None:
+    assert everything.store.table("tasks", BLOCKED).num_rows == 0
+    (blocked,) = everything.airflow.store.glob("spool/*blocked")
+    assert blocked.is_file()
 
 
 def test_memory_is_told_with_what_was_there_before(everything: Everything) -> None:
