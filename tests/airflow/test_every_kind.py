@@ -88,7 +88,8 @@ def test_who_is_who(everything: Everything) -> None:
     assert int(tags["priority_weight"]) >= 1
     assert everything.one("shell")["tags"]["operator"] == "BashOperator"
     assert everything.one("timed_out")["time_requested_s"] == 1.0
-    (run,) = (r for r in everything.store.runs().to_dict("records") if r["pipeline"] == "every_kind")
+    runs = everything.store.runs().to_dict("records")
+    (run,) = (row for row in runs if row["pipeline"] == "every_kind")
     assert (run["run_id"], run["pipeline"], run["status"]) == (
         "every_kind/everything", "every_kind", "failed",
     )  # fmt: skip
