@@ -43,7 +43,8 @@ def burnt_s(output: bytes) -> float:
 
 
 def see(tmp_path: Path, podman: Podman, command: list[str], *options: str) -> Observed:
-    observed = observe(tmp_path, command, *options, env=podman.environment)
+    # conmon may leave a file `oom` where it was started, with us or without
+    observed = observe(tmp_path, command, *options, env=podman.environment, cwd=tmp_path)
     assert observed.stderr == b""
     return observed
 
