@@ -125,7 +125,7 @@ def test_container_that_is_not_the_last_command(tmp_path: Path, podman: Podman) 
 
 def test_killed_by_the_limit_of_the_container(tmp_path: Path, podman: Podman) -> None:
     command = podman.run("--memory", "48m", HOLD)
-    observed = observe(tmp_path, command, env=podman.environment)
+    observed = observe(tmp_path, command, env=podman.environment, cwd=tmp_path)
     assert observed.returncode != 0
     assert observed.sealed["failure_cause"] == "oom"
     assert container(observed)["memory_limit_bytes"] == 48 * MIB
@@ -134,6 +134,8 @@ def test_killed_by_the_limit_of_the_container(tmp_path: Path, podman: Podman) ->
 
 
 def test_exit_of_the_container_is_the_tasks(tmp_path: Path, podman: Podman) -> None:
-    observed = observe(tmp_path, podman.run("sleep 0.3; exit 137"), env=podman.environment)
+    observed = observe(
+        tmp_path, podman.run("sleep 0.3; exit 137"), env=podman.environment, cwd=tmp_path
+    )
     assert observed.returncode == 137
     assert observed.sealed["failure_cause"] == "exit_code"
