@@ -100,6 +100,10 @@ class Airflow:
             # else each worker of 2.11 schedules too, and without row locks, which SQLite has not,
             # Airflow counts attempts that never were
             "AIRFLOW__SCHEDULER__SCHEDULE_AFTER_TASK_EXECUTION": "False",
+            # Airflow 3 misses the end of a task that closes its connections a moment before it is
+            # gone, observed or not, and sees it so many seconds later (5 by default). A deferred
+            # task that is due again by then it fails.
+            "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(_free_port()),
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(_free_port()),
             "AIRFLOW__API__PORT": str(self.port),

@@ -33,11 +33,11 @@ def burn(seconds: float) -> None:
 
 
 class DeferredOperator(BaseOperator):
-    """Works, gives its place up for a second, and works again in another process."""
+    """Works, gives its place up for some seconds, and works again in another process."""
 
     def execute(self, context):  # noqa: ARG002 - Airflow's signature
         burn(0.3)
-        self.defer(trigger=TimeDeltaTrigger(timedelta(seconds=1)), method_name="resume")
+        self.defer(trigger=TimeDeltaTrigger(timedelta(seconds=4)), method_name="resume")
 
     def resume(self, context, event=None):  # noqa: ARG002 - Airflow's signature
         burn(0.2)
