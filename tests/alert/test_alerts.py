@@ -3,9 +3,6 @@ does the same in a decent way. Durations are shortened by settings; nothing else
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.alert.receivers import Webhook, hooked, mailed
-from tests.cli.command import SCRIPT, environment
+from tests.alert.workloads import BUSY, GROW, confined, without_net_admin
 from tests.server.serving import Served, end, run, served, until
 from tests.servers.daemon import free_port
 from tests.supervisor.test_failure_causes import EAT, WAIT, _make_group
@@ -51,17 +48,6 @@ for_s = 0.5
 [rules.capture_degraded]
 for_s = 0.5
 keep_firing_s = 0
-"""
-BUSY = "while true; do head -c 200000 /dev/urandom | md5sum > /dev/null; done"
-GROW = """
-import hashlib, sys, time
-start, step, most = (int(word) << 20 for word in sys.argv[1:])
-kept = [b"x" * start]
-while True:
-    hashlib.sha256(bytes(10_000_000)).digest()
-    time.sleep(0.5)
-    if sum(map(len, kept)) < most:
-        kept.append(b"x" * step)
 """
 FAST = ("--interval", "0.3", "--hold", "1")
 
@@ -156,17 +142,6 @@ def test_failures_oom_kills_and_degraded_capture(tmp_path: Path, hook: Webhook) 
     store = tmp_path / "store"
     group = _make_group()
 
-    def confined(step: str, command: list[str]) -> None:
-        def enter() -> None:
-            (group / "cgroup.procs").write_text(str(os.getpid()))
-
-        subprocess.run(
-            [SCRIPT, "run", "--store", str(store), "--pipeline", "p", "--step", step, "--",
-             *command],
-            env=environment(), preexec_fn=enter, check=False, timeout=120,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-
     with hooked(hook) as told:
         with served(store, "--alerts", settings(tmp_path, told.address), *FAST):
             fired = Fired(told)
@@ -174,10 +149,10 @@ def test_failures_oom_kills_and_degraded_capture(tmp_path: Path, hook: Webhook) 
                 run(store, "false", step="breaks", pipeline="p")
                 run(store, "true" if number else "false", step="trips", pipeline="p")
             until(lambda: fired("breaks fails"))
-            confined("eats", [sys.executable, "-c", WAIT + EAT])
-            confined("nibbles", [sys.executable, "-c", WAIT])
+            confined(store, group, sys.executable, "-c", WAIT + EAT, step="eats", pipeline="p")
+            confined(store, group, sys.executable, "-c", WAIT, step="nibbles", pipeline="p")
             until(lambda: fired("a process of eats was killed for want of memory"))
-            blind = without_net_admin(store, "blind")
+            blind = without_net_admin(store, "sleep", "60", step="blind", pipeline="p")
             seen = run(store, "sleep", "20", wait=False, step="seen", pipeline="p")
             try:
                 until(lambda: fired("blind is not seen in full"))
@@ -188,19 +163,6 @@ def test_failures_oom_kills_and_degraded_capture(tmp_path: Path, hook: Webhook) 
                 until(lambda words=words: fired.resolved(words), 60)
         for twin in ("trips", "nibbles", "seen on"):
             assert not any(twin in title for title in told.titles()), told.titles()
-
-
-def without_net_admin(store: Path, step: str) -> subprocess.Popen[bytes]:
-    """A task that asks for what it may not have: the kernel's account of exits."""
-    if shutil.which("setpriv") is None:
-        pytest.skip("setpriv is not installed")
-    drop = ["--bounding-set", "-net_admin"] if os.geteuid() == 0 else ["--no-new-privs"]
-    return subprocess.Popen(
-        ["setpriv", *drop, SCRIPT, "run", "--store", str(store), "--capture", "taskstats",
-         "--pipeline", "p", "--step", step, "--", "sleep", "60"],
-        env=environment(), start_new_session=True, stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )  # fmt: skip
 
 
 def test_people_are_told_once_also_after_the_webhook_was_away(

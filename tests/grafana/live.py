@@ -113,17 +113,16 @@ class Live:
 
 
 @contextlib.contextmanager
-def watched(folder: Path) -> Iterator[Live]:
-    """Everything running, as the files of `tracer-hooks grafana` set it up, but in seconds."""
+def watched(folder: Path, said: str = SETTINGS, *, sooner: bool = True) -> Iterator[Live]:
+    """Everything running, as the files of `tracer-hooks grafana` set it up, with these settings of
+    alerts; if `sooner`, with seconds between scrapes and evaluations."""
     settings = folder / "alerts.toml"
-    settings.write_text(SETTINGS)
+    settings.write_text(said)
     store = folder / "store"
     store.mkdir()
     with contextlib.ExitStack() as stack:
-        served = serving.start(
-            store, "--prices", "generic", "--interval", "0.5", "--hold", "3",
-            "--alerts", str(settings),
-        )  # fmt: skip
+        often = ("--interval", "0.5", "--hold", "3") if sooner else ()
+        served = serving.start(store, "--prices", "generic", "--alerts", str(settings), *often)
         stack.callback(served.kill)
         node = NodeExporter(stack.enter_context(server_folder("node")))
         stack.callback(node.stop)
@@ -135,10 +134,11 @@ def watched(folder: Path) -> Iterator[Live]:
         )  # fmt: skip
         made = stack.enter_context(server_folder("prometheus"))
         texts = files(read_settings(settings).table, places)
+        paced = _sooner if sooner else str
         rules = made / "rules"
         rules.mkdir(parents=True)
-        (rules / "ours.yaml").write_text(_sooner(texts["prometheus/rules/tracer-hooks.yaml"]))
-        prometheus = Prometheus(made, _sooner(texts["prometheus/prometheus.yml"]))
+        (rules / "ours.yaml").write_text(paced(texts["prometheus/rules/tracer-hooks.yaml"]))
+        prometheus = Prometheus(made, paced(texts["prometheus/prometheus.yml"]))
         stack.callback(prometheus.stop)
         # What ends before the first look has no increase.
         wait_until(lambda: len(prometheus.query("up == 1")) == 2, "the first scrapes")
