@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -20,10 +21,17 @@ from tests.live.following import (
     watcher,
 )
 from tests.store import spools
+from tracer_hooks.live import catch_up, fleet
+from tracer_hooks.live.attempt import Attempt
 
 CPU = "tracer_task_cpu_time_seconds_total"
 ENDED = "tracer_task_attempts_total"
 USER = {"cpu_user_s": 1.0, "cpu_system_s": 0.5, "cpu_s": 1.5}
+
+
+@pytest.fixture
+def quick_parquet(monkeypatch: pytest.MonkeyPatch) -> None:
+    in_this_process(monkeypatch)
 
 
 def test_an_attempt_is_counted_while_it_runs_and_once_when_it_ended(tmp_path: Path) -> None:
@@ -130,12 +138,60 @@ def test_a_lost_attempt_is_counted_as_lost(tmp_path: Path) -> None:
         assert value(found, CPU) == 1.5
 
 
+class Told:
+    """Who is told of attempts that ended: their tasks, and whether their processes are known."""
+
+    def __init__(self) -> None:
+        self.ended: list[tuple[str, bool]] = []
+
+    def attempt_ended(self, attempt: Attempt, processes: Any, _in_run: bool) -> None:
+        self.ended.append((attempt.task_id, bool(processes and processes["p"])))
+
+    def run_ended(self, *_: Any) -> None:
+        raise AssertionError("there is no run")
+
+
+def test_who_ends_while_its_life_is_asked_for_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with watched(tmp_path) as found:
+        found.look(NOW)
+        found.listeners.append(told := Told())
+        path = spools.write(tmp_path, spools.attempt("a")[:-1])
+
+        def asked(*_: Any) -> str:
+            append(path, spools.sealed_line())
+            return "gone"
+
+        monkeypatch.setattr(fleet, "observer_life", asked)
+        found.look(NOW + 10)
+        assert value(found, ENDED, status="succeeded") == 1
+        assert told.ended == [("a", True)]
+
+
+@pytest.mark.usefixtures("quick_parquet")
+def test_what_has_a_spool_is_counted_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with watched(tmp_path) as found:
+        found.look(NOW)
+        found.listeners.append(told := Told())
+        spools.write(tmp_path, spools.attempt("a"))
+        ingest(tmp_path)
+        looked = catch_up.uncounted
+
+        def later(*of: Any) -> Any:
+            spools.write(tmp_path, spools.attempt("b"))  # since its folder was listed
+            yield from looked(*of)
+
+        monkeypatch.setattr(catch_up, "uncounted", later)
+        found.look(NOW + 20)
+        assert told.ended == [("a", False)]
+        found.look(NOW + 40)
+        assert told.ended == [("a", False), ("b", True)]
+
+
 STEPS = st.sampled_from(["start", "read", "seal", "ingest", "look", "restart"])
-
-
-@pytest.fixture
-def quick_parquet(monkeypatch: pytest.MonkeyPatch) -> None:
-    in_this_process(monkeypatch)
 
 
 @pytest.mark.usefixtures("quick_parquet")

@@ -167,12 +167,14 @@ class Fleet:
                 # Its last words may have come between the reading and the look at its life.
                 for line in file.new_lines():
                     attempt.take(line, self._measure)
-                if attempt.sealed is None and attempt.head:
+                if attempt.sealed is not None:
+                    return True
+                if attempt.head:
                     attempt.status = "lost"
                     return True
             silent = followed.life == "unknown" and age > SILENT_S
             attempt.status = "lost" if silent else "running"
-        return gone or attempt.sealed is not None
+        return gone
 
     def _forget(self, key: tuple[str, str]) -> None:
         followed = self.attempts.pop(key)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from tracer_hooks.isolated import isolated
 from tracer_hooks.live.attempt import Attempt
 from tracer_hooks.live.state import identity
+from tracer_hooks.store.layout import SUFFIX, Layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -76,14 +77,23 @@ def _main(store_path: str, state_path: str) -> None:
 def _missing(store: Any, run_id: str, counted: Any) -> Iterator[tuple[str, dict[str, Any]]]:
     from tracer_hooks.live.attempt import TOTALS
 
-    for row in _rows(store.table("runs", run_id)):
-        if row["spool"] and row["status"] != "running" and not counted(run_id, row["spool"]):
-            yield "run", row | {"run_id": run_id}
-    rows = [
-        row
-        for row in _rows(store.table("tasks", run_id))
-        if row["spool"] and row["status"] != "running" and not counted(run_id, row["spool"])
-    ]
+    # What still has a spool is followed there, which knows more of it. Listed first: what is
+    # ingested from here on is found the next time.
+    followed = _spools(store.path, run_id)
+
+    def missing(table: str) -> list[dict[str, Any]]:
+        return [
+            row
+            for row in _rows(store.table(table, run_id))
+            if row["spool"]
+            and row["status"] != "running"
+            and row["spool"] not in followed
+            and not counted(run_id, row["spool"])
+        ]
+
+    for row in missing("runs"):
+        yield "run", row | {"run_id": run_id}
+    rows = missing("tasks")
     if not rows:
         return
     wanted = {row["spool"] for row in rows}
@@ -109,6 +119,12 @@ def _missing(store: Any, run_id: str, counted: Any) -> Iterator[tuple[str, dict[
                 "degraded": events[stem, "degraded"],
             },
         )
+
+
+def _spools(root: Path, run_id: str) -> set[str]:
+    """The names of the run's spools, as the tables have them."""
+    folders = Layout(root).spool_folders().get(run_id, [])
+    return {path.name.removesuffix(SUFFIX) for folder in folders for path in folder.iterdir()}
 
 
 def _rows(table: pa.Table) -> list[dict[str, Any]]:
