@@ -16,7 +16,10 @@ LOOKS = 120
 
 
 def gaps_between_looks(
-    monkeypatch: pytest.MonkeyPatch, elsewhere_share: float, meeting_s: float = 0.0
+    monkeypatch: pytest.MonkeyPatch,
+    elsewhere_share: float,
+    meeting_s: float = 0.0,
+    sources: list[Any] | None = None,
 ) -> list[float]:
     """Seconds between looks, with so much of a core spent on other things, in a tree of which so
     much is spent to meet it: half at the first look and half at the second."""
@@ -26,6 +29,8 @@ def gaps_between_looks(
     observer = Observer(
         Proc(), nothing, nothing, nothing, started=0.0, since=0.0, interval_s=0.1, rows=nothing
     )
+
+    observer.sources = sources or []
 
     def look(now: float) -> None:
         nonlocal spent_s
@@ -73,3 +78,12 @@ def test_what_a_start_costs_keeps_no_look_off_in_a_short_tasks_life(
     assert max(early) < 0.2
     assert len(early) >= 30
     assert LOOK_S / gaps[-1] < 0.0051  # and the steady state pays for none of it
+
+
+def test_where_the_kernel_tells_of_every_process_a_start_is_no_dearer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    teller = SimpleNamespace(counts_processes=True, due=lambda: float("inf"))
+    gaps = gaps_between_looks(monkeypatch, 0.0, sources=[teller])
+    later = [gap_s for place, gap_s in enumerate(gaps) if sum(gaps[:place]) >= 0.5]
+    assert LOOK_S / min(later) <= 0.0026

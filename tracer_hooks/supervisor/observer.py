@@ -36,7 +36,8 @@ _SMOOTHING = 0.25
 _DENSE_FOR_S = 0.5  # the first half second may cost more: it is short
 # The budget is one of the steady state. What a start costs once (imports, meeting each process)
 # must not keep looks off that see a short task's whole life: so much of a core more is allowed at
-# first, ever less of it, and nothing once a task is this old.
+# first, ever less of it, and nothing once a task is this old. Where the kernel tells of every process
+# no look is needed to see them: there the extra would only be paid beside a storm of them.
 _START_SHARE = 0.05
 _START_S = 5.0
 _LONGEST_TICK_S = 5.0
@@ -155,8 +156,7 @@ class Observer:
         told = any(source.counts_processes for source in self.sources)
         most = _BUDGET_SHARE_IF_TOLD if told else _BUDGET_SHARE
         steady = min(most, max(_LEAST_SHARE, _AIM_SHARE - self._elsewhere_share))
-        extra = _START_SHARE * max(0.0, 1.0 - age_s / _START_S)
-        return steady + extra * most / _BUDGET_SHARE
+        return steady if told else steady + _START_SHARE * max(0.0, 1.0 - age_s / _START_S)
 
     def read_now(self, now: float) -> None:
         """Look and take a reading, due or not."""
