@@ -36,8 +36,8 @@ _SMOOTHING = 0.25
 _DENSE_FOR_S = 0.5  # the first half second may cost more: it is short
 # The budget is one of the steady state. What a start costs once (imports, meeting each process)
 # must not keep looks off that see a short task's whole life: so much of a core more is allowed at
-# first, ever less of it, and nothing once a task is this old. Where the kernel tells of every process
-# no look is needed to see them: there the extra would only be paid beside a storm of them.
+# first, ever less of it, and nothing once a task is this old. Where the kernel tells of every
+# process no look is needed to see them: there the extra would only be paid beside a storm of them.
 _START_SHARE = 0.05
 _START_S = 5.0
 _LONGEST_TICK_S = 5.0
