@@ -9,6 +9,7 @@ can't be read or written everything is compiled, as without it.
 from __future__ import annotations
 
 import atexit
+import base64
 import hashlib
 import json
 import os
@@ -114,7 +115,7 @@ def _to_json(queries: Mapping[str, Compiled]) -> dict[str, Any]:
         derived = {name: place(source) for name, source in query.derived.items()}
         if query.sql not in places:
             places[query.sql] = len(listed)
-            schema = {name: str(dtype) for name, dtype in query.schema.items()}
+            schema = base64.b64encode(query.schema.serialize()).decode()
             listed.append(
                 {"sql": query.sql, "tables": query.tables, "schema": schema, "derived": derived}
             )
@@ -124,11 +125,11 @@ def _to_json(queries: Mapping[str, Compiled]) -> dict[str, Any]:
 
 
 def _from_json(kept: dict[str, Any]) -> dict[str, Compiled]:
-    import ibis
+    import pyarrow as pa
 
     queries: list[Compiled] = []
     for one in kept["queries"]:  # what is derived from another comes after it
         derived = {name: queries[place] for name, place in one["derived"].items()}
-        schema = ibis.schema(one["schema"])
+        schema = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(one["schema"])))
         queries.append(Compiled(one["sql"], tuple(one["tables"]), schema, derived))
     return {name: queries[place] for name, place in kept["names"].items()}

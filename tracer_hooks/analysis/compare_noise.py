@@ -13,11 +13,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import ibis
 import numpy as np
 import pandas as pd
 
 from tracer_hooks.analysis.compare_inputs import IDENTITY, MEASURES
+from tracer_hooks.analysis.later import ibis
 from tracer_hooks.analysis.student import t_quantile
 
 if TYPE_CHECKING:

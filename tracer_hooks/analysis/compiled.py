@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
 
-    import ibis
+    import pyarrow as pa
 
 _PACKAGE = __name__.rpartition(".")[0] + "."
 
@@ -22,7 +22,7 @@ class Compiled:
 
     sql: str
     tables: tuple[str, ...]
-    schema: ibis.Schema
+    schema: pa.Schema
     derived: Mapping[str, Compiled] = field(default_factory=dict)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import ibis
 import pandas as pd
 
 from tracer_hooks.analysis.carbon import Assumptions, carbon
@@ -18,6 +17,7 @@ from tracer_hooks.analysis.cost_hosts import billed_attempts
 from tracer_hooks.analysis.cost_inputs import hosts_of, measured
 from tracer_hooks.analysis.cost_tools import tool_costs
 from tracer_hooks.analysis.groups import check_group, tag_of
+from tracer_hooks.analysis.later import ibis
 from tracer_hooks.analysis.tables import Relations, Tables, relations
 from tracer_hooks.prices.rates import Pricing, Rates, rates
 

@@ -15,8 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import ibis
-
+from tracer_hooks.analysis.later import ibis
 from tracer_hooks.analysis.tables import Relations
 from tracer_hooks.analysis.times import epoch_s
 
@@ -56,8 +55,8 @@ class Priced(Relations):
             return ibis.memtable(self._rates)
         return ibis.table(ibis.Schema.from_pyarrow(self._rates.schema), name=RATES)
 
-    def _arrow(self, name: str, *how: Any) -> Any:
-        return self._rates if name == RATES else super()._arrow(name, *how)
+    def _load(self, name: str, *how: Any) -> Any:
+        return self._rates if name == RATES else super()._load(name, *how)
 
 
 def priced_attempts(t: Relations, gpus: bool) -> ir.Table:

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import ibis
-
 from tracer_hooks.analysis.cost_attempts import PARTS, priced_attempts
+from tracer_hooks.analysis.later import ibis
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

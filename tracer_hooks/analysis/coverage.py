@@ -6,9 +6,8 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-import ibis
-
 from tracer_hooks.analysis.attempts import attempts
+from tracer_hooks.analysis.later import ibis
 from tracer_hooks.analysis.tables import Relations, Tables, records, relations
 from tracer_hooks.analysis.usage import counted_exactly
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import ibis
-
 from tracer_hooks.analysis import signals
 from tracer_hooks.analysis.attempts import WAITS, attempts
+from tracer_hooks.analysis.later import ibis
 from tracer_hooks.analysis.tables import Relations, Tables, attempt_key, relations
 from tracer_hooks.analysis.times import epoch_s
 from tracer_hooks.analysis.usage import counted_exactly, totals

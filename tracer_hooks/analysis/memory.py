@@ -13,30 +13,29 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import duckdb
-import ibis
-import ibis.expr.operations as ops
 import pyarrow as pa
-from ibis.formats.pyarrow import PyArrowData
 
 from tracer_hooks.analysis import compiled as kept
 from tracer_hooks.analysis.compiled import Compiled, name_of
+from tracer_hooks.analysis.duckdb_tables import introduce
+from tracer_hooks.analysis.later import ibis
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
     import ibis.expr.types as ir
-    import pyarrow.dataset as ds
+
+    from tracer_hooks.analysis.duckdb_tables import Source
 
     Build = Callable[..., ir.Table]
 
 # More rows than most runs have. What is derived from them would not fit into memory as a table, so
 # it is computed within each query that needs it.
 MANY_ROWS = 250_000
+_ATTEMPTS = "tasks"  # has a row for each
 # From here on running takes longer than planning, and more threads are worth starting.
 _SOME_ROWS = 20_000
 _MOST_THREADS = 4  # login nodes are shared
-# Each reads ahead what memory has to hold: Arrow's eight take a hundred MiB more, and no less time.
-_READERS = 2
 
 
 _COMPILED: dict[tuple[Hashable, ...], Compiled] = {}
@@ -45,10 +44,12 @@ _DERIVED: dict[str, Compiled] = {}  # relations that are made of the tables, by 
 
 def compiled(expression: ir.Table) -> Compiled:
     """The expression, which is made of unbound tables, for DuckDB."""
-    tables = {node.name for node in expression.op().find(ops.UnboundTable)}
+    from ibis.expr.operations import UnboundTable
+
+    tables = {node.name for node in expression.op().find(UnboundTable)}
     sql = str(ibis.to_sql(expression, dialect="duckdb", pretty=False))
     derived = {name: _DERIVED[name] for name in tables if name in _DERIVED}
-    return Compiled(sql, tuple(sorted(tables)), expression.schema(), derived)
+    return Compiled(sql, tuple(sorted(tables)), expression.schema().to_pyarrow(), derived)
 
 
 @lru_cache(maxsize=1)
@@ -56,26 +57,29 @@ def _database() -> duckdb.DuckDBPyConnection:
     """One for the process, which takes longer to open than most queries to answer; what is
     registered with a cursor of it is the cursor's own. One thread: planning takes longer than
     running, and login nodes are shared."""
-    return duckdb.connect(config={"threads": 1})
+    database = duckdb.connect(config={"threads": 1})
+    database.execute("SET GLOBAL TimeZone = 'UTC'")  # as all times of the tables are
+    return database
 
 
 class Memory:
     """Answers queries on the tables that `load` gives by name, each loaded when first needed.
 
-    `load(name, from_files)` gives an Arrow table, or a dataset if `from_files` allows that. A
-    dataset's files may go, or prove to be damaged, while they are read: then it is asked again.
+    `load(name, from_files)` gives an Arrow table, or what lies in files if `from_files` allows
+    that. Files may go, or prove to be damaged, while they are read: then it is asked again.
     """
 
-    def __init__(self, load: Callable[[str, bool], pa.Table | ds.Dataset]) -> None:
+    def __init__(self, load: Callable[[str, bool], Source]) -> None:
         self._load = load
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._rows: dict[str, int] = {}  # of the tables that DuckDB knows
         self._files: set[str] = set()  # those of them that it reads from files
 
     def derived(self, name: str, relations: Any, build: Build) -> ir.Table:
-        """The result of `build(relations)` as an unbound table, computed when it is needed."""
+        """The result of `build(relations)` as an unbound table, computed when it is needed. It has
+        a row for each attempt, or for some of them."""
         query = _DERIVED[name] = self._kept(relations, build, ())
-        return ibis.table(query.schema, name=name)
+        return ibis.table(ibis.Schema.from_pyarrow(query.schema), name=name)
 
     def answer(self, relations: Any, build: Build, arguments: tuple[Hashable, ...]) -> pa.Table:
         """The answer to `build(relations, *arguments)`, which is made but once in a process."""
@@ -103,7 +107,7 @@ class Memory:
         answer = self._connection.sql(query.sql).to_arrow_table()
         if self._files:
             pa.default_memory_pool().release_unused()  # what reading ahead took
-        return PyArrowData.convert_table(answer, query.schema)
+        return _promised(answer, query.schema)
 
     def _prepare(
         self,
@@ -116,27 +120,26 @@ class Memory:
         if name in self._rows:
             return
         if query is None:
-            table = self._load(name, from_files)
-            if not hasattr(table, "num_rows"):
+            source = self._load(name, from_files)
+            if not isinstance(source, pa.Table):
                 self._files.add(name)
-                pa.set_io_thread_count(_READERS)
-            self._rows[name] = rows = _row_count(table)
+            self._rows[name] = rows = introduce(connection, name, source)
             if rows > _SOME_ROWS:
                 threads = min(_MOST_THREADS, os.cpu_count() or 1)
                 connection.execute(f"SET threads = {threads}")
-            connection.register(name, table)
             return
-        for source in query.tables:
-            self._prepare(connection, source, query.derived.get(source), from_files)
-        self._rows[name] = rows = max((self._rows[source] for source in query.tables), default=0)
+        for table in query.tables:
+            self._prepare(connection, table, query.derived.get(table), from_files)
+        rows = self._rows[_ATTEMPTS]
         if rows > MANY_ROWS:
             connection.execute(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {query.sql}')
         else:
-            connection.register(name, self._run(query, from_files=from_files))
+            introduce(connection, name, self._run(query, from_files=from_files))
+        self._rows[name] = rows
 
     def _forget_files(self) -> None:
         for name in self._files:
-            del self._rows[name]
+            self._rows.pop(name, None)
         self._files.clear()
 
     def _kept(self, relations: Any, build: Build, arguments: tuple[Hashable, ...]) -> Compiled:
@@ -158,6 +161,9 @@ def _new(relations: Any, build: Build, arguments: tuple[Hashable, ...]) -> Compi
     return query
 
 
-def _row_count(table: pa.Table | ds.Dataset) -> int:
-    """How many rows a table has; of files as their footers say, without what a filter leaves."""
-    return int(table.num_rows if hasattr(table, "num_rows") else table.count_rows())
+def _promised(answer: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The answer with the types that Ibis promises: sums come with more digits than that."""
+    if answer.schema == schema:
+        return answer
+    columns = [answer[one.name].cast(one.type) for one in schema]
+    return pa.Table.from_arrays(columns, schema=schema)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import ibis
-
 from tracer_hooks.analysis.attempts import attempts
 from tracer_hooks.analysis.cost_hosts import GIVEN_BACK_S
+from tracer_hooks.analysis.later import ibis
 from tracer_hooks.analysis.tables import Relations, Tables, attempt_key, relations
 from tracer_hooks.analysis.thresholds import threshold
 

@@ -11,9 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import ibis
-
 from tracer_hooks.analysis.attempts import attempts
+from tracer_hooks.analysis.later import ibis
 from tracer_hooks.analysis.sizing_cost import saving
 from tracer_hooks.analysis.sizing_fit import above, line, usable
 from tracer_hooks.analysis.sizing_inputs import observed

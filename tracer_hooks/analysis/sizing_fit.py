@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import ibis
-
+from tracer_hooks.analysis.later import ibis
 from tracer_hooks.analysis.sizing_rules import rule
 
 if TYPE_CHECKING:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import ibis
-
 from tracer_hooks.analysis.attempts import attempts
+from tracer_hooks.analysis.later import ibis
 from tracer_hooks.analysis.sizing_rules import rule
 from tracer_hooks.analysis.tables import attempt_key
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast, runtime_checkable
 
-import ibis
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tracer_hooks.analysis.duckdb_tables import ParquetRows, Source, in_files
+from tracer_hooks.analysis.later import ibis
 from tracer_hooks.analysis.memory import Memory, compiled
 from tracer_hooks.store.schema import TABLES
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pyarrow.dataset as ds
+
+    from tracer_hooks.store.scanning import Located
 
 _NULLABLE = {
     pa.int32(): pd.Int32Dtype(),
@@ -42,6 +46,9 @@ class StoredTable(Protocol):
     def scan(self) -> ds.Dataset:
         """The table to be read in parts; its files may go while it is."""
 
+    def locate(self) -> Located:
+        """The same in two parts: files, which may go, and rows that are in none."""
+
     def table(self) -> pa.Table:
         """The whole table, in memory."""
 
@@ -63,7 +70,7 @@ class Relations:
         in_memory = not isinstance(source, Mapping) or all(
             isinstance(table, (pa.Table, StoredTable)) for table in source.values()
         )
-        self._memory = Memory(self._arrow) if in_memory else None
+        self._memory = Memory(self._load) if in_memory else None
 
     def __getitem__(self, name: str) -> ir.Table:
         """The table `name` with all columns of its schema, `run_id` first.
@@ -135,16 +142,23 @@ class Relations:
                 relation = relation.filter(relation[column] == value)
         return relation
 
-    def _arrow(self, name: str, from_files: bool) -> pa.Table | ds.Dataset:
+    def _load(self, name: str, from_files: bool) -> Source:
         """The table as DuckDB gets it: the schema's columns and no others, of one run."""
         schema, raw = _with_run_id(name), self._raw(name)
         if raw is None:
             return schema.empty_table()
         if isinstance(raw, StoredTable):
-            raw = raw.scan() if from_files else raw.table()
+            raw = in_files(raw.locate()) if from_files else raw.table()
+        only = {
+            name: value
+            for name, value in {"run_id": self._run_id, **self._only}.items()
+            if value is not None
+        }
+        if isinstance(raw, ParquetRows):
+            return replace(raw, only={name: only[name] for name in schema.names if name in only})
         known = set(raw.schema.names)
-        for column, value in {"run_id": self._run_id, **self._only}.items():
-            if column in known and value is not None:
+        for column, value in only.items():
+            if column in known:
                 raw = raw.filter(pc.field(column) == pc.scalar(value))
         if not isinstance(raw, pa.Table):
             return raw

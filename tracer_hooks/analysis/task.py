@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
-import ibis
 import numpy as np
 import pandas as pd
 
 from tracer_hooks.analysis.attempts import WAITS, attempts
 from tracer_hooks.analysis.failures import BAD, failed_attempts
+from tracer_hooks.analysis.later import ibis
 from tracer_hooks.analysis.tables import Relations, Tables, records, relations
 from tracer_hooks.errors import TracerError
 

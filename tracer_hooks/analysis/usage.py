@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import ibis
-
 from tracer_hooks.analysis.attempts import STATUSES, attempts
+from tracer_hooks.analysis.later import ibis
 from tracer_hooks.analysis.tables import Relations, Tables, relations
 from tracer_hooks.analysis.waits import shares, wait_sums
 

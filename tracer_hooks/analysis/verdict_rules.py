@@ -11,8 +11,7 @@ from __future__ import annotations
 from functools import reduce
 from typing import TYPE_CHECKING
 
-import ibis
-
+from tracer_hooks.analysis.later import ibis
 from tracer_hooks.analysis.thresholds import threshold
 from tracer_hooks.analysis.verdict_inputs import at_most
 

@@ -10,9 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import ibis
-
 from tracer_hooks.analysis.critical_path import critical_path
+from tracer_hooks.analysis.later import ibis
 from tracer_hooks.analysis.tables import Relations, Tables, records, relations
 from tracer_hooks.analysis.verdict_advice import advice
 from tracer_hooks.analysis.verdict_inputs import LARGEST, SUMS, inputs

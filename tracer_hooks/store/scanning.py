@@ -34,6 +34,23 @@ class Located:
     files: tuple[tuple[Place, str], ...]
     rows: pa.Table
 
+    def dataset(self) -> ds.Dataset:
+        """Both together."""
+        schema, pieces = self.rows.schema, []
+        if self.files:
+            pieces.append(
+                ds.FileSystemDataset.from_paths(
+                    [str(p) if isinstance(p, Path) else p.path for p, _ in self.files],
+                    schema=schema,
+                    format=ds.ParquetFileFormat(),
+                    filesystem=_filesystem(self.files[0][0]),
+                    partitions=[ds.field("run_id") == run_id for _, run_id in self.files],
+                )
+            )
+        if self.rows.num_rows or not pieces:
+            pieces.append(ds.InMemoryDataset(self.rows))
+        return pieces[0] if len(pieces) == 1 else ds.UnionDataset(schema, pieces)
+
 
 class TableScanner:
     """Hands out the tables of one store as datasets.
@@ -67,21 +84,7 @@ class TableScanner:
 
     def scan(self, name: str, run_ids: Iterable[str]) -> ds.Dataset:
         """The rows of these runs: `run_id`, then the schema's columns, with their types."""
-        located = self.locate(name, run_ids)
-        schema, pieces = located.rows.schema, []
-        if located.files:
-            pieces.append(
-                ds.FileSystemDataset.from_paths(
-                    [str(p) if isinstance(p, Path) else p.path for p, _ in located.files],
-                    schema=schema,
-                    format=ds.ParquetFileFormat(),
-                    filesystem=_filesystem(located.files[0][0]),
-                    partitions=[ds.field("run_id") == run_id for _, run_id in located.files],
-                )
-            )
-        if located.rows.num_rows or not pieces:
-            pieces.append(ds.InMemoryDataset(located.rows))
-        return pieces[0] if len(pieces) == 1 else ds.UnionDataset(schema, pieces)
+        return self.locate(name, run_ids).dataset()
 
     def _files(self, name: str, run_id: str, folders: list[Path]) -> list[Place] | None:
         """The run's parts, if all their rows as they are make up the table; else None."""
