@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tracer_hooks.analysis import memory, usage
@@ -92,6 +93,35 @@ def test_what_is_derived_from_many_rows_is_the_same(
     many = usage.by_step(relations(store))
     assert list(many["attempt_count"]) == [7]
     pd.testing.assert_frame_equal(many, few)  # but for the last digits of sums
+
+
+@pytest.mark.parametrize("folder", ["plain", "it's", "a[b]*?"])
+def test_what_duckdb_reads_is_what_a_table_has(folder: str, tmp_path: Path) -> None:
+    """Two parts, of which one is of a release that knew fewer columns, and rows in no part."""
+    store = filled(tmp_path / folder, 2)
+    without_column(min((tmp_path / folder / "tasks" / "run_id=one").iterdir()), "io_read_chars")
+    spools.write(tmp_path / folder, spools.attempt("pending", "one"))
+    for number in range(2):  # before and after what is pending is in a part too
+        expected = {name: store.table(name, "one") for name in TABLES}
+        assert expected["tasks"].num_rows == 7
+        for run_id in ("one", None):
+            t = relations(store, run_id).of(task_id="t1-1")
+            (row,) = usage.by_attempt(t).to_dict("records")
+            (same,) = usage.by_attempt(relations(expected, "one").of(task_id="t1-1")).to_dict(
+                "records"
+            )
+            assert str(row) == str(same)
+        assert usage.totals(relations(store, "one")) == usage.totals(relations(expected, "one"))
+        if not number:
+            store.ingest()
+
+
+def without_column(part: Path, name: str) -> None:
+    """Make a part one that has no such column."""
+    footer = pq.read_metadata(part).metadata
+    mine = {key: value for key, value in footer.items() if key.startswith(b"tracer_hooks")}
+    table = pq.read_table(part, partitioning=None).drop_columns(name)
+    pq.write_table(table.replace_schema_metadata(mine), part)
 
 
 def test_rows_of_a_few_tasks(tmp_path: Path) -> None:
