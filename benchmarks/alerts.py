@@ -34,7 +34,7 @@ from tests.alert.receivers import Webhook, hooked  # noqa: E402 - after the path
 from tests.alert.workloads import BUSY, GROW, confined, without_net_admin  # noqa: E402 - the same
 from tests.grafana.live import SETTINGS, STEADY, Live, watched  # noqa: E402 - the same
 from tests.server.serving import end, run  # noqa: E402 - the same
-from tests.supervisor.test_failure_causes import EAT, WAIT, _make_group  # noqa: E402 - the same
+from tests.supervisor.memory_group import EAT, WAIT, make_group  # noqa: E402 - the same
 from tracer_hooks.alert.rules import rule_table  # noqa: E402 - the same
 
 BUDGETS = "[budgets]\nrun_cost = 0.00001\nrun_cost-twin = 1000\n"
@@ -129,7 +129,7 @@ def begin(cases: dict[str, Case], store: Path) -> None:
     cases["slow"].begun = time.monotonic()
     start("slow", *steady)
     start("slow-twin", "sleep", "0.5", wait=True)
-    group = _make_group()
+    group = make_group()
     cases["oom_kill"].begun = time.monotonic()
     confined(store, group, python, "-c", WAIT + EAT, pipeline="oom_kill", step="step")
     confined(store, group, python, "-c", WAIT, pipeline="oom_kill-twin", step="step")

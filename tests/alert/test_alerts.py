@@ -13,7 +13,7 @@ from tests.alert.receivers import Webhook, hooked, mailed
 from tests.alert.workloads import BUSY, GROW, confined, without_net_admin
 from tests.server.serving import Served, end, run, served, until
 from tests.servers.daemon import free_port
-from tests.supervisor.test_failure_causes import EAT, WAIT, _make_group
+from tests.supervisor.memory_group import EAT, WAIT, make_group
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 
@@ -140,7 +140,7 @@ def test_stalled_idle_slow_memory_and_cost(tmp_path: Path, hook: Webhook) -> Non
 
 def test_failures_oom_kills_and_degraded_capture(tmp_path: Path, hook: Webhook) -> None:
     store = tmp_path / "store"
-    group = _make_group()
+    group = make_group()
 
     with hooked(hook) as told:
         with served(store, "--alerts", settings(tmp_path, told.address), *FAST):

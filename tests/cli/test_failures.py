@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.cli.command import SCRIPT, environment, here
-from tests.supervisor.test_failure_causes import LIMIT, _make_group
+from tests.supervisor.memory_group import LIMIT, make_group
 
 Capsys = pytest.CaptureFixture[str]
 RUN = "deaths"
@@ -185,7 +185,7 @@ def test_each_has_its_evidence_on_its_own_page(store: Path, capsys: Capsys) -> N
 @pytest.fixture
 def limited() -> Iterator[Callable[[], None]]:
     """What a child calls to enter a memory cgroup with a small limit (needs root)."""
-    group = _make_group()
+    group = make_group()
     yield lambda: (group / "cgroup.procs").write_text(str(os.getpid()))
     with contextlib.suppress(OSError):
         group.rmdir()

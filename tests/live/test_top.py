@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import fcntl
+import io
 import os
 import pty
 import select
+import signal
+import struct
 import subprocess
+import termios
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
+from rich.console import Console
 
 from tests.cli.command import SCRIPT, environment, one_error, tracer_hooks
 from tests.server.serving import end, run, until
+from tracer_hooks.cli.top_screen import screen
 from tracer_hooks.live.now import RunNow, TaskNow
 from tracer_hooks.live.table import View, chosen
 
@@ -65,6 +78,7 @@ def test_what_runs_is_printed_once_for_a_pipe(tmp_path: Path) -> None:
     done = tracer_hooks("top", "--store", tmp_path)
     assert done.returncode == 0
     assert "0 tasks" in done.stdout
+    assert "Nothing runs here now" in done.stdout
     process = run(tmp_path, "sleep", "60", wait=False, step="wait-here", pipeline="p", cpus="2")
     try:
         said = until(
@@ -73,49 +87,132 @@ def test_what_runs_is_printed_once_for_a_pipe(tmp_path: Path) -> None:
                 else None
             )
         )  # fmt: skip
-        assert "1 tasks" in said
+        assert "1 run, 1 task" in said
     finally:
         end(process)
+
+
+def test_a_narrow_screen_shows_fewer_figures_and_cuts_none() -> None:
+    def drawn(width: int) -> list[str]:
+        out = Console(width=width, height=24, file=io.StringIO())
+        out.print(screen(View(), *chosen(View(), RUNS, tasks), [], (width, 24), True))
+        return out.file.getvalue().splitlines()
+
+    name = "\x1b]0;owned\x07" + "x" * 30
+    tasks = [dataclasses.replace(task("a"), name=name, elapsed_s=754.0, host="a-long-host-name")]
+    whole = drawn(160)
+    assert not any("\x1b" in line for line in whole)
+    assert any("a-long-host-name" in line for line in whole)
+    for width in range(40, 160):
+        shown = drawn(width)
+        assert max(map(len, shown)) <= width
+        row = next(line for line in shown if line.startswith(("s ", "␛")))
+        assert not any(figure.endswith("…") for figure in row.split() if figure[0].isdigit())
+
+
+@contextlib.contextmanager
+def top(store: Path, lines: int = 40, **variables: str) -> Iterator[Terminal]:
+    """`top` in a terminal of its own, 150 columns wide."""
+    outside, inside = pty.openpty()
+    resize(inside, lines, 150)
+    before = termios.tcgetattr(inside)
+    process = subprocess.Popen(
+        [SCRIPT, "top", "--store", str(store), "--interval", "0.3s"],
+        stdin=inside,
+        stdout=inside,
+        stderr=inside,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        env=environment(**{"TERM": "xterm", **variables}),
+    )
+    try:
+        yield Terminal(process, outside, inside)
+        assert termios.tcgetattr(inside) == before
+    finally:
+        process.kill()
+        process.wait()
+        os.close(inside)
+        os.close(outside)
+
+
+@dataclass
+class Terminal:
+    """Its two ends, and who runs in it."""
+
+    process: subprocess.Popen[bytes]
+    outside: int
+    inside: int
+
+    def typed(self, keys: bytes) -> None:
+        os.write(self.outside, keys)
+
+    def reading(self, words: str, seconds: float = 30.0) -> str:
+        """What it showed until it showed the words."""
+        seen, deadline = "", time.monotonic() + seconds
+        while words not in seen:
+            assert time.monotonic() < deadline, seen[-2000:]
+            if select.select([self.outside], [], [], 0.2)[0]:
+                seen += os.read(self.outside, 65536).decode(errors="replace")
+        return seen
+
+    def ended(self) -> tuple[int, str]:
+        """The exit status, and what it showed at last."""
+        seen = ""
+        while self.process.poll() is None or select.select([self.outside], [], [], 0)[0]:
+            if select.select([self.outside], [], [], 0.1)[0]:
+                seen += os.read(self.outside, 65536).decode(errors="replace")
+        return self.process.returncode, seen
+
+
+def resize(terminal: int, lines: int, columns: int) -> None:
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
 
 def test_keys_in_a_terminal(tmp_path: Path) -> None:
     process = run(
         tmp_path, "bash", "-c", "sleep 60; true", wait=False, run="the-run", step="wait-here"
     )
-    screen, inside = pty.openpty()
-    os.set_inheritable(inside, True)
-    top = subprocess.Popen(
-        [SCRIPT, "top", "--store", str(tmp_path), "--interval", "0.3s"],
-        stdin=inside,
-        stdout=inside,
-        stderr=inside,
-        env=environment(TERM="xterm", COLUMNS="150", LINES="40"),
-    )
-    os.close(inside)
     try:
-        assert "wait-here" in reading(screen, "wait-here")
-        os.write(screen, b"\r")
-        assert "run the-run" in reading(screen, "run the-run")
-        os.write(screen, b"\r")
-        seen = reading(screen, "last progress")
-        assert "sleep" in seen + reading(screen, "sleep")
-        os.write(screen, b"q")
-        assert top.wait(timeout=20) == 0
+        with top(tmp_path) as terminal:
+            assert "wait-here" in terminal.reading("wait-here")
+            terminal.typed(b"m")
+            terminal.reading("sorted by memory")
+            terminal.typed(b"\r")
+            assert "run the-run" in terminal.reading("run the-run")
+            terminal.typed(b"\r")
+            seen = terminal.reading("last progress")
+            assert "sleep" in seen + terminal.reading("sleep")
+            terminal.typed(b"\x1b")
+            terminal.reading("WAITS FOR")
+            resize(terminal.inside, 40, 60)
+            terminal.reading("cores used  i…")  # the line of keys is cut
+            terminal.typed(b"q")
+            assert terminal.ended()[0] == 0
     finally:
         end(process)
-        top.kill()
-        top.wait()
-        os.close(screen)
 
 
-def reading(screen: int, words: str, seconds: float = 30.0) -> str:
-    """What the terminal showed until it showed the words."""
-    seen, deadline = "", time.monotonic() + seconds
-    while words not in seen:
-        assert time.monotonic() < deadline, seen[-2000:]
-        if select.select([screen], [], [], 0.2)[0]:
-            seen += os.read(screen, 65536).decode(errors="replace")
-    return seen
+@pytest.mark.parametrize("how", ["ctrl-c", "SIGTERM", "SIGHUP"])
+def test_a_terminal_is_left_as_it_was(tmp_path: Path, how: str) -> None:
+    with top(tmp_path) as terminal:
+        assert "Nothing runs here now" in terminal.reading("q: quit")
+        if how == "ctrl-c":
+            terminal.typed(b"\x03")
+        else:
+            terminal.process.send_signal(getattr(signal, how))
+        status, seen = terminal.ended()
+        assert status == 130 if how == "ctrl-c" else 128 + getattr(signal, how)
+        assert "\x1b[?1049l" in seen  # the screen that was before
+        assert "\x1b[?25h" in seen  # with its cursor
+        assert "Traceback" not in seen
+
+
+def test_a_dumb_terminal_gets_a_text(tmp_path: Path) -> None:
+    with top(tmp_path, TERM="dumb") as terminal:
+        status, seen = terminal.ended()
+        assert status == 0
+        assert "Nothing runs here now" in seen
+        assert "\x1b" not in seen
 
 
 def test_an_unknown_option_is_said() -> None:

@@ -13,14 +13,10 @@ from typing import Any
 import pytest
 
 from tests.supervisor.harness import PYTHON, Observed, command_for, observe, read_spools
+from tests.supervisor.memory_group import EAT, LIMIT, WAIT, make_group
 from tracer_hooks.supervisor.evidence import Evidence, OomKill, Received, seconds_of
 from tracer_hooks.supervisor.explanation import explain, limits_of_time
 from tracer_hooks.supervisor.outcome import outcome
-
-MEMORY = Path("/sys/fs/cgroup/memory")
-LIMIT = 60 << 20
-EAT = "bytearray(200 << 20)"
-WAIT = "import time; time.sleep(0.2); "
 
 
 def evidence_of(observed: Observed) -> dict[str, Any]:
@@ -37,30 +33,10 @@ def events(observed: Observed, kind: str) -> list[dict[str, Any]]:
 @pytest.fixture
 def limited() -> Iterator[Callable[[], None]]:
     """What a child calls to enter a memory cgroup (v1 or v2) with a small limit."""
-    group = _make_group()
+    group = make_group()
     yield lambda: (group / "cgroup.procs").write_text(str(os.getpid()))
     with contextlib.suppress(OSError):  # a zombie of ours may be left in it for a moment
         group.rmdir()
-
-
-def _make_group() -> Path:
-    told = [line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines()]
-    here = {name: path for _, names, path in told for name in names.split(",")}
-    if "memory" in here:
-        parent, limit = MEMORY / here["memory"].lstrip("/"), "memory.limit_in_bytes"
-    else:
-        parent, limit = Path("/sys/fs/cgroup") / here.get("", "/").lstrip("/"), "memory.max"
-    group = parent / f"tracer-hooks-test-{os.getpid()}"
-    try:
-        group.mkdir()
-        (group / limit).write_text(str(LIMIT))
-        with contextlib.suppress(OSError):  # there is no swap to account for
-            (group / limit.replace("memory.limit", "memory.memsw.limit")).write_text(str(LIMIT))
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            group.rmdir()
-        pytest.skip(f"no memory cgroup can be made here: {error}")
-    return group
 
 
 def test_main_process_killed_by_the_limit(tmp_path: Path, limited: Callable[[], None]) -> None:

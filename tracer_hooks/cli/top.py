@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from pathlib import Path
@@ -14,8 +15,9 @@ from tracer_hooks.cli.prices import add_prices, pricing_of
 
 if TYPE_CHECKING:
     import argparse
+    from types import FrameType
 
-    from rich.console import Group
+    from rich.console import Console, Group
 
     from tracer_hooks.live.cost import Prices
     from tracer_hooks.live.fleet import Fleet
@@ -49,14 +51,20 @@ def _execute(options: argparse.Namespace) -> int:
     fleet = Fleet(Path(store_path(options.store)), rule_table().measure)
     top = _Top(fleet, Prices(pricing_of(options)))
     try:
-        if options.once or not (sys.stdout.isatty() and sys.stdin.isatty()):
+        out = console()
+        # A dumb terminal cannot be drawn on: it would show the codes.
+        if options.once or out.is_dumb_terminal or not (out.is_terminal and sys.stdin.isatty()):
             top.look()
-            console().print(top.drawn(_PIPED_HEIGHT, interactive=False))
+            out.print(top.drawn((out.width, _PIPED_HEIGHT), interactive=False))
         else:
-            top.follow(max(0.1, options.interval))
+            top.follow(out, max(0.1, options.interval))
     finally:
         fleet.close()
     return 0
+
+
+def _end(number: int, _: FrameType | None) -> None:
+    sys.exit(128 + number)
 
 
 class _Top:
@@ -88,25 +96,27 @@ class _Top:
         ]
         self._tasks = tasks
 
-    def drawn(self, height: int, *, interactive: bool) -> Group:
+    def drawn(self, size: tuple[int, int], *, interactive: bool) -> Group:
         """The screen as of the last look."""
         from tracer_hooks.cli.top_screen import screen
 
         runs, tasks = self._chosen()
-        return screen(self._view, runs, tasks, self._processes(), height, interactive)
+        return screen(self._view, runs, tasks, self._processes(), size, interactive)
 
-    def follow(self, interval_s: float) -> None:
-        """Draw again and again, until `q`."""
+    def follow(self, out: Console, interval_s: float) -> None:
+        """Draw again and again, until `q`. The terminal is left as it was, whoever ends this."""
         from rich.live import Live
 
         from tracer_hooks.cli.keys import keys
 
-        out = console()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, _end)
         self.look()
         with keys() as typed, Live(console=out, screen=True, auto_refresh=False) as live:
             due = time.monotonic() + interval_s
             while True:
-                live.update(self.drawn(out.height, interactive=True), refresh=True)
+                size = out.width, out.height
+                live.update(self.drawn(size, interactive=True), refresh=True)
                 key = typed.next(max(0.0, due - time.monotonic()))
                 if key == "q":
                     return

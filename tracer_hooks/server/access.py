@@ -6,6 +6,7 @@ import base64
 import binascii
 import hmac
 import ipaddress
+import os
 from typing import TYPE_CHECKING
 
 from starlette.responses import PlainTextResponse
@@ -65,15 +66,16 @@ class Access:
 
     def _knows_token(self, header: str) -> bool:
         """`Bearer TOKEN`, or `Basic` with the token as the password (as a browser asks for it)."""
-        scheme, _, given = header.partition(" ")
+        scheme, _, said = header.partition(" ")
+        given = said.encode("latin-1")  # the bytes that came
         if scheme.lower() == "basic":
             try:
-                given = base64.b64decode(given, validate=True).decode().partition(":")[2]
-            except (binascii.Error, ValueError):
+                given = base64.b64decode(given, validate=True).partition(b":")[2]
+            except binascii.Error:
                 return False
         elif scheme.lower() != "bearer":
             return False
-        return hmac.compare_digest(given.strip().encode(), (self._token or "").encode())
+        return hmac.compare_digest(given.strip(), os.fsencode(self._token or ""))
 
 
 def is_local(host: str) -> bool:

@@ -68,6 +68,7 @@ def serve(wanted: Serve) -> None:
         import uvicorn
 
         from tracer_hooks.server.app import application
+        from tracer_hooks.server.connections import PATIENCE_S, Connection
         from tracer_hooks.server.looks import Looks
         from tracer_hooks.server.reports import Reports
         from tracer_hooks.server.watching import Watching
@@ -103,6 +104,7 @@ def serve(wanted: Serve) -> None:
     server = uvicorn.Server(
         uvicorn.Config(
             app,
+            http=Connection,
             log_config=None,
             lifespan="off",
             ws="none",
@@ -110,7 +112,7 @@ def serve(wanted: Serve) -> None:
             date_header=False,
             proxy_headers=False,
             limit_concurrency=256,
-            timeout_keep_alive=30,
+            timeout_keep_alive=int(PATIENCE_S),
             timeout_graceful_shutdown=3,
         )
     )
