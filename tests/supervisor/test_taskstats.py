@@ -326,6 +326,44 @@ def test_who_is_not_reaped_for_a_while_counts_once(tmp_path: Path, permitted: No
     assert lines[-1]["process_count"] == 8
 
 
+LATE_TO_EXEC = """
+import os, sys, time
+pid = os.fork()
+if not pid:
+    time.sleep(0.3)
+    os.execv("/bin/true", ["true"])
+os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+time.sleep(0.15)
+open(sys.argv[1], "w").close()
+time.sleep(0.5)
+os.waitpid(pid, 0)
+"""
+READ_LATE = """
+import os, sys
+sys.path.insert(0, {root!r})
+from tracer_hooks.supervisor import entry, observer
+read = observer.Observer._read
+observer.reading_gap_s = lambda age_s: 0.05
+observer.Observer._read = lambda self, now: os.path.exists({told!r}) and read(self, now)
+entry.main(sys.argv[1:])
+"""
+
+
+def test_a_zombie_that_was_met_before_its_exec_has_the_name_of_its_end(
+    tmp_path: Path, permitted: None
+) -> None:
+    told = tmp_path / "told"
+    script = tmp_path / "read_late.py"
+    script.write_text(READ_LATE.format(root=str(Path(__file__).parents[2]), told=str(told)))
+    command = [PYTHON, "-I", "-S", "-c", LATE_TO_EXEC, str(told)]
+    head = command_for(tmp_path / "s", command, "--capture", "taskstats")
+    subprocess.run([PYTHON, "-I", "-S", str(script), *head[4:]], check=True, timeout=60)
+    (lines,) = read_spools(tmp_path / "s")
+    assert lines[-1]["reading_count"] > 0
+    named = sorted(line["comm"] for line in lines if line["t"] == "p")
+    assert named == sorted(["true", Path(PYTHON).resolve().name])
+
+
 COUNTED = """
 import sys
 sys.path.insert(0, {root!r})

@@ -202,6 +202,9 @@ class TaskstatsSource(Source):
         ended.drained = (early, late)
         image = self._reserved.pop(pid, None)
         if self._expects(ended):
+            zombie = self._tree.live.get(pid)
+            if zombie is not None:  # its row may be written before it is reaped
+                self._recognise(zombie.image, ended)
             if len(self._waiting) < _MOST_WAITING:
                 self._waiting[pid] = ended
         else:
@@ -253,12 +256,7 @@ class TaskstatsSource(Source):
         Returns the CPU seconds added beyond what the kernel's counter had: of the tree's total,
         `room_s` are unaccounted for.
         """
-        if image.forked and not ended.forked and not image.written:
-            image.forked = False  # it was seen between fork and exec
-            image.comm, image.exe, image.argv = ended.comm, self._programs.path(ended), []
-            image.argv_src = "comm"
-        elif image.exe is not None and image.comm == ended.comm:
-            self._programs.learn(ended.comm, ended.exe, image.exe)
+        self._recognise(image, ended)
         self._put(image, ended)
         if image.cpu_src == "switches":  # each was seen, and what none shows is shared out
             return 0.0
@@ -275,6 +273,15 @@ class TaskstatsSource(Source):
         elif image.user_s is not None:
             image.user_s += more_s
         return more_s
+
+    def _recognise(self, image: Image, ended: Ended) -> None:
+        """The name that a process had at its end, if it was seen between fork and exec."""
+        if image.forked and not ended.forked and not image.written:
+            image.forked = False
+            image.comm, image.exe, image.argv = ended.comm, self._programs.path(ended), []
+            image.argv_src = "comm"
+        elif image.exe is not None and image.comm == ended.comm:
+            self._programs.learn(ended.comm, ended.exe, image.exe)
 
     def _never_seen(
         self, ended: Ended, at: "float | None" = None, image: "Image | None" = None
