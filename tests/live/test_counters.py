@@ -117,6 +117,20 @@ def test_too_many_steps_are_counted_together(tmp_path: Path) -> None:
         assert value(found, ENDED, step="other") == 7
 
 
+def test_names_that_are_no_text_are_counted_under_the_names_of_tables(
+    tmp_path: Path,
+) -> None:
+    no_text = {"step": "latin-\udce9", "pipeline": "half \ud83d", "task_name": "\udcff"}
+    spools.write(tmp_path, spools.attempt("a", ended_at=NOW, card=no_text))
+    spools.write(tmp_path, [spools.card_line("b", card=no_text), spools.reading_line(2.0, **USER)])
+    for _ in range(2):  # and a restart finds them
+        with watched(tmp_path) as found:
+            found.look(NOW + 1)
+            kept = {"step": "latin-\\xe9", "pipeline": "half \\ud83d"}
+            assert value(found, ENDED, **kept) == 1
+            assert value(found, "tracer_task_active", **kept) == 1
+
+
 def test_failures_are_told_by_cause_and_retries_counted(tmp_path: Path) -> None:
     failed = spools.sealed_line(status="failed", exit_code=1, failure_cause="oom")
     with watched(tmp_path) as found:

@@ -28,7 +28,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "secret.html").write_text(ELSEWHERE)
     (folder / "store").mkdir()
     spools.write(folder / "store", spools.attempt("t1", "r1"))
-    spools.write(folder / "store", spools.attempt("t1", STRANGE, card={"step": STRANGE}))
+    spools.write(folder / "store", spools.attempt("t1", STRANGE, card={"pipeline": STRANGE + "\udcff"}))
     return folder / "store"
 
 

@@ -8,6 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from tracer_hooks.store.processes import process_rows
+from tracer_hooks.store.text import clean
 from tracer_hooks.store.tool_totals import tool_rows
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ _CHUNK = 1 << 20
 # Lines of processes are most of a spool, and of no interest before the end.
 _TOLD = re.compile(rb'\{"t": ?"(?:p|q|fold|e)"')
 _PROCESSES = re.compile(rb'\{"t": ?"(?:p|q|fold)"')
+
+# A name may hold bytes that are no UTF-8, or half of a pair.
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class SpoolFile:
@@ -85,6 +89,17 @@ class SpoolFile:
 def _parsed(text: bytes) -> Line | None:
     try:
         line = json.loads(text)
+        if _SURROGATE.search(text):
+            line = _valid(line)
     except (ValueError, RecursionError):
         return None
     return line if isinstance(line, dict) and isinstance(line.get("t"), str) else None
+
+
+def _valid(value: Any) -> Any:
+    """The value with text that can be written everywhere, as the tables have it."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, dict):
+        return {clean(key): _valid(item) for key, item in value.items()}
+    return [_valid(item) for item in value] if isinstance(value, list) else value
