@@ -28,7 +28,10 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "secret.html").write_text(ELSEWHERE)
     (folder / "store").mkdir()
     spools.write(folder / "store", spools.attempt("t1", "r1"))
-    spools.write(folder / "store", spools.attempt("t1", STRANGE, card={"pipeline": STRANGE + "\udcff"}))
+    spools.write(
+        folder / "store", spools.attempt("t1", STRANGE, card={"pipeline": STRANGE + "\udcff"})
+    )
+    spools.write(folder / "store", spools.attempt("t1", "nul\0nul"))
     return folder / "store"
 
 
@@ -98,6 +101,12 @@ def test_a_strange_run_is_shown_under_its_name_and_escaped(local: Served) -> Non
     assert status == 200
     assert "<script>alert" not in text
     assert local.get("/runs/" + quote(STRANGE))[0] == 404  # its slashes are the path's
+
+
+def test_a_run_that_no_command_can_name_has_no_report(local: Served) -> None:
+    status, text, _ = local.get("/runs/nul%00nul/report")
+    assert status == 500
+    assert text.startswith("no report: ")
 
 
 @pytest.mark.parametrize(

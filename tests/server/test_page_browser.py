@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,6 +28,7 @@ def test_the_pages_follow_a_run(tmp_path: Path) -> None:
             page.on("pageerror", lambda error: complaints.append(str(error)))
             page.goto(serve.url + "/")
             page.get_by_role("cell", name=step, exact=True).first.wait_for(timeout=30_000)
+            figures_fit(browser, serve.url)
             # It follows by itself.
             more = run(tmp_path, "sleep", "120", wait=False, run="the/run 1", step="later")
             page.get_by_role("cell", name="later", exact=True).first.wait_for(timeout=30_000)
@@ -47,3 +49,17 @@ def test_the_pages_follow_a_run(tmp_path: Path) -> None:
         if more is not None:
             end(more)
     assert complaints == []
+
+
+def figures_fit(browser: Any, url: str) -> None:
+    """Every figure is in sight on a laptop and on a phone, without scrolling to the side."""
+    for width in (1280, 390):
+        page = browser.new_page(viewport={"width": width, "height": 800})
+        page.goto(url + "/")
+        last = page.locator("#tasks + table tbody td, #runs + table tbody td")
+        last.first.wait_for()
+        for cell in last.all():
+            box = cell.bounding_box()
+            assert box is not None
+            assert box["x"] + box["width"] <= width
+        page.close()

@@ -53,6 +53,8 @@ class Reports:
             return path
 
     async def _make(self, run_id: str) -> Path:
+        if "\0" in run_id:  # which no command line can hold
+            raise RuntimeError("a run whose id holds the character 0 cannot be asked for")
         name = hashlib.sha256(run_id.encode(errors="replace")).hexdigest()[:32]
         path = Path(self._folder.name) / f"{name}.html"
         process = await asyncio.create_subprocess_exec(
