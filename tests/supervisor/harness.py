@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,3 +81,14 @@ def check_invariants(sealed: dict[str, Any]) -> None:
     assert sealed["cpu_unattributed_s"] >= 0
     assert sealed["observer_cpu_s"] > 0
     assert sealed["observer_memory_bytes"] < 20 * 2**20
+
+
+def by_name(observed: Observed) -> dict[str, dict[str, float]]:
+    """Count, CPU and bytes of what ended, by name; rows and folded groups together."""
+    found: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    groups = {line["n"]: line for line in observed.of_type("fold")}
+    rows = [dict(row, count=1) for row in observed.processes().values()]
+    for row in [*rows, *groups.values()]:
+        for key in ("count", "cpu_s", "disk_write_bytes", "io_write_chars"):
+            found[row["comm"]][key] += row.get(key) or 0
+    return found

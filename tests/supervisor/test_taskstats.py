@@ -7,24 +7,11 @@ import os
 import shlex
 import shutil
 import subprocess
-from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
-from tests.supervisor.harness import PYTHON, Observed, command_for, observe, read_spools
-
-
-def by_name(observed: Observed) -> dict[str, dict[str, float]]:
-    """Count, CPU and bytes of what ended, by name; rows and folded groups together."""
-    found: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
-    groups = {line["n"]: line for line in observed.of_type("fold")}
-    rows = [dict(row, count=1) for row in observed.processes().values()]
-    for row in [*rows, *groups.values()]:
-        for key in ("count", "cpu_s", "disk_write_bytes", "io_write_chars"):
-            found[row["comm"]][key] += row.get(key) or 0
-    return found
-
+from tests.supervisor.harness import PYTHON, Observed, by_name, command_for, observe, read_spools
 
 STORM = """
 import collections, json, os, sys
@@ -297,71 +284,6 @@ def test_too_much_of_others_and_it_pauses_and_says_so(tmp_path: Path, permitted:
     assert "short processes, for a while" in said
     assert lines[-1]["process_count_source"] == "estimated"
     assert lines[-1]["status"] == "succeeded"
-
-
-ZOMBIES = """
-import os, time
-pids = [os.posix_spawn("/bin/true", ["true"], os.environ) for _ in range(5)]
-for pid in pids: os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-for _ in range(30): time.sleep(0.02)
-for pid in pids: os.waitpid(pid, 0)
-"""
-FORGETFUL = """
-import sys
-sys.path.insert(0, {root!r})
-from tracer_hooks.supervisor import entry, taskstats
-taskstats._REMEMBERED_S = 0.01
-entry.main(sys.argv[1:])
-"""
-
-
-def test_who_is_not_reaped_for_a_while_counts_once(tmp_path: Path, permitted: None) -> None:
-    script = tmp_path / "forgetful.py"
-    script.write_text(FORGETFUL.format(root=str(Path(__file__).parents[2])))
-    command = ["sh", "-c", 'sleep 0.3; "$0" -I -S -c "$1"; true', PYTHON, ZOMBIES]
-    head = command_for(tmp_path / "s", command, "--capture", "taskstats")
-    subprocess.run([PYTHON, "-I", "-S", str(script), *head[4:]], check=True, timeout=60)
-    (lines,) = read_spools(tmp_path / "s")
-    assert by_name(Observed(0, b"", b"", lines))["true"]["count"] == 5
-    assert lines[-1]["process_count"] == 8
-
-
-LATE_TO_EXEC = """
-import os, sys, time
-pid = os.fork()
-if not pid:
-    time.sleep(0.3)
-    os.execv("/bin/true", ["true"])
-os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-time.sleep(0.15)
-open(sys.argv[1], "w").close()
-time.sleep(0.5)
-os.waitpid(pid, 0)
-"""
-READ_LATE = """
-import os, sys
-sys.path.insert(0, {root!r})
-from tracer_hooks.supervisor import entry, observer
-read = observer.Observer._read
-observer.reading_gap_s = lambda age_s: 0.05
-observer.Observer._read = lambda self, now: os.path.exists({told!r}) and read(self, now)
-entry.main(sys.argv[1:])
-"""
-
-
-def test_a_zombie_that_was_met_before_its_exec_has_the_name_of_its_end(
-    tmp_path: Path, permitted: None
-) -> None:
-    told = tmp_path / "told"
-    script = tmp_path / "read_late.py"
-    script.write_text(READ_LATE.format(root=str(Path(__file__).parents[2]), told=str(told)))
-    command = [PYTHON, "-I", "-S", "-c", LATE_TO_EXEC, str(told)]
-    head = command_for(tmp_path / "s", command, "--capture", "taskstats")
-    subprocess.run([PYTHON, "-I", "-S", str(script), *head[4:]], check=True, timeout=60)
-    (lines,) = read_spools(tmp_path / "s")
-    assert lines[-1]["reading_count"] > 0
-    named = sorted(line["comm"] for line in lines if line["t"] == "p")
-    assert named == sorted(["true", Path(PYTHON).resolve().name])
 
 
 COUNTED = """
