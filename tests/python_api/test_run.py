@@ -115,7 +115,8 @@ def test_secrets_are_masked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("TRACER_HOOKS_REDACT", "patient-[0-9]+")
     th.run(["sh", "-c", "sleep 0.2; true patient-4711"], store=tmp_path, run="R")
     with th.trace(store=tmp_path, run="R"):
-        subprocess.run(["sh", "-c", "sleep 1; true patient-4711"], check=True)  # busy hosts look late
+        # so long because a busy host looks late
+        subprocess.run(["sh", "-c", "sleep 1; true patient-4711"], check=True)
     written = "".join(path.read_text() for path in tmp_path.glob("spool/R/*.jsonl"))
     assert "4711" not in written
     assert written.count("***") >= 2
