@@ -203,8 +203,8 @@ class TaskstatsSource(Source):
         image = self._reserved.pop(pid, None)
         if self._expects(ended):
             zombie = self._tree.live.get(pid)
-            # Its row may be written before it is reaped. Perf's record of the exec names it, too, and
-            # would find another program than the one that was forked.
+            # Its row may be written before it is reaped. Perf's record of the exec, which may be
+            # read later, would find another program than the one that was forked.
             if zombie is not None and not self._with_perf():
                 self._recognise(zombie.image, ended)
             if len(self._waiting) < _MOST_WAITING:
