@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.synthetic import RUN, START, table, task
-from tracer_hooks.analysis.critical_path import critical_path
 from tracer_hooks.analysis.tables import records, relations
 from tracer_hooks.analysis.verdicts import verdicts
 
@@ -23,7 +22,8 @@ def attempt(name: str, start: float, end: float, **columns: Any) -> dict[str, An
 
 
 def path(*rows: dict[str, Any]) -> list[dict[str, Any]]:
-    return records(critical_path(relations({"tasks": table("tasks", list(rows))}, RUN)))
+    found = verdicts(relations({"tasks": table("tasks", list(rows))}, RUN))
+    return records(found.critical_path)
 
 
 def test_backwards_from_the_last_end() -> None:

@@ -7,6 +7,7 @@ Prices come from `tracer_hooks.prices`; where there is none every figure is null
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -16,6 +17,7 @@ from tracer_hooks.analysis.cost_attempts import PARTS, Priced
 from tracer_hooks.analysis.cost_hosts import billed_attempts
 from tracer_hooks.analysis.cost_inputs import hosts_of, measured
 from tracer_hooks.analysis.cost_tools import tool_costs
+from tracer_hooks.analysis.failures import BAD, WAY
 from tracer_hooks.analysis.groups import check_group, tag_of
 from tracer_hooks.analysis.later import ibis
 from tracer_hooks.analysis.tables import Relations, Tables, relations
@@ -31,23 +33,45 @@ COSTS = ("allocated", *PARTS, "failed")
 
 @dataclass(frozen=True)
 class CostReport:
-    """What a run cost. Frames have the columns of COSTS in units of `run["currency"]`.
+    """What a run cost. Frames have the columns of COSTS in units of `run["currency"]`; all but
+    `steps` are made when they are first asked for.
 
     `tasks`: one row per attempt, with `task_id`, `attempt`, `spool`, and `cpu_hours`,
     `memory_gib_hours` allocated; `steps`, `samples`: one row each (null: of none), with
-    `unpriced_share`; `tools`: one row each, and `(unattributed)`; most expensive first. `run`: the
+    `unpriced_share`; `tools`: one row each, and `(unattributed)`; most expensive first;
+    `failures`: one row per way in which attempts went wrong (WAY, null where any of them has no
+    price). `run`: the
     same keys, and `currency`, `host_cost`, `idle`, `unpriced_share`, `price_source`, `price_as_of`,
     `method`, `margin`. `hosts`: of each host, why it has no price (None: it has one). `carbon`:
     energy and emissions with their assumptions, if they were asked for.
     """
 
-    tasks: pd.DataFrame
     steps: pd.DataFrame
-    tools: pd.DataFrame
-    samples: pd.DataFrame
     run: Mapping[str, Any]
+    priced: Priced = field(repr=False)
+    what: tuple[bool, bool] = field(repr=False)
     hosts: Mapping[str, str | None] = field(default_factory=dict)
     carbon: Mapping[str, Any] | None = None
+
+    @cached_property
+    def tasks(self) -> pd.DataFrame:
+        """See above."""
+        return self.priced.frame(_by_attempt, *self.what)
+
+    @cached_property
+    def tools(self) -> pd.DataFrame:
+        """See above."""
+        return self.priced.frame(_by_tool, *self.what)
+
+    @cached_property
+    def samples(self) -> pd.DataFrame:
+        """See above."""
+        return _shown(self.priced.frame(_by, *self.what, "sample"))
+
+    @cached_property
+    def failures(self) -> pd.DataFrame:
+        """See above."""
+        return self.priced.frame(_by_way, *self.what)
 
 
 @dataclass(frozen=True)
@@ -72,10 +96,9 @@ def cost(
     what = _what(found)
     steps = t.frame(_by, *what, "step")
     return CostReport(
-        tasks=t.frame(_by_attempt, *what),
         steps=_shown(steps),
-        samples=_shown(t.frame(_by, *what, "sample")),
-        tools=t.frame(_by_tool, *what),
+        priced=t,
+        what=what,
         run={**_totals(steps), **_of_hosts(t, what), **_how(found)},
         hosts=_whys(found),
         carbon=None if assumptions is None else carbon(t, assumptions),
@@ -151,6 +174,14 @@ def _by(t: Relations, gpus: bool, hosts: bool, by: str) -> ir.Table:
         unpriced_s=a.lasted_s.sum(where=a.allocated.isnull()),
     )
     return grouped.order_by(ibis.desc("allocated", nulls_first=False), *keys)
+
+
+def _by_way(t: Relations, gpus: bool, hosts: bool) -> ir.Table:
+    a = _attempts(t, gpus, hosts)
+    bad = a.filter(a.status.isin(BAD))
+    every = bad.count() == bad.allocated.count()
+    whole = ibis.ifelse(every, bad.allocated.sum(), ibis.null("float64"))
+    return bad.group_by(*WAY).agg(allocated=whole).order_by(*WAY)
 
 
 def _by_tool(t: Relations, gpus: bool, hosts: bool) -> ir.Table:

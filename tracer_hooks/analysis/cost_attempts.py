@@ -29,7 +29,8 @@ GIB_SECONDS = 1024.0**3 * 3600.0  # bytes x seconds in a GiB-hour
 GPU_TAG = "gpus"
 _LOST = ("failed", "lost", "cancelled")
 _COLUMNS = (
-    "run_id", "pipeline", "step", "task_id", "attempt", "sample", "host", "status", "spool",
+    "run_id", "pipeline", "step", "task_id", "attempt", "sample", "host", "status",
+    "failure_cause", "exit_code", "signal", "spool",
     "started_at", "ended_at", "wall_s", "wall_cpu_s", "cpu_s", "cpu_unattributed_s",
     "threads_peak", "cpus_requested", "memory_requested_bytes", "memory_mean_bytes",
     "memory_peak_bytes", "tags",

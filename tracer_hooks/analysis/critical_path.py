@@ -14,9 +14,6 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from tracer_hooks.analysis.attempts import attempts
-from tracer_hooks.analysis.tables import Relations, Tables, relations
-
 if TYPE_CHECKING:
     import ibis.expr.types as ir
     import numpy.typing as npt
@@ -24,31 +21,27 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     "step", "task_id", "attempt", "spool", "started_at", "ended_at", "wall_s", "wait_before_s",
+    "label", "confidence",
 )  # fmt: skip
 
 
-def critical_path(tables: Tables, verdicts: pd.DataFrame | None = None) -> pd.DataFrame:
-    """One row per attempt on the path, in order of time, with COLUMNS and, from the frame
-    `verdicts` (`Verdicts.tasks`), its `label` and `confidence`.
+def critical_path(ended: pd.DataFrame) -> pd.DataFrame:
+    """One row per attempt on the path, in order of time, with COLUMNS. `ended`: see `by_end`.
 
     `wait_before_s`: from the end of the one before to its start; of the first, from the first start
     of any attempt. Attempts without a start or an end (lost, running) are not on it.
     """
-    rows = relations(tables).frame(_ended)
-    path = rows.iloc[_chain(rows["started_at"], rows["ended_at"])].reset_index(drop=True)
-    before = path["ended_at"].shift(1).fillna(rows["started_at"].min())
+    path = ended.iloc[_chain(ended["started_at"], ended["ended_at"])].reset_index(drop=True)
+    before = path["ended_at"].shift(1).fillna(ended["started_at"].min())
     path["wait_before_s"] = (path["started_at"] - before).dt.total_seconds()
-    found = path[list(COLUMNS)]
-    if verdicts is not None:
-        key = ["task_id", "attempt", "spool"]
-        labels = verdicts[[*key, "label", "confidence"]].drop_duplicates(key)
-        found = found.merge(labels, on=key, how="left")
-    return cast("pd.DataFrame", found)
+    return cast("pd.DataFrame", path[list(COLUMNS)])
 
 
-def _ended(t: Relations) -> ir.Table:
-    a = attempts(t)
-    known = a.filter(a.started_at.notnull() & a.ended_at.notnull() & (a.ended_at >= a.started_at))
+def by_end(rows: ir.Table) -> ir.Table:
+    """Of the attempts in `rows` (of `verdicts.of_attempts`) those that could be on the path."""
+    known = rows.filter(
+        rows.started_at.notnull() & rows.ended_at.notnull() & (rows.ended_at >= rows.started_at)
+    )
     columns = [name for name in COLUMNS if name != "wait_before_s"]
     order = ["ended_at", "started_at", "task_id", "attempt", "spool"]
     return known.select(*columns).order_by(*order)

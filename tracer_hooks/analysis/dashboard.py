@@ -24,7 +24,10 @@ SCRAPE_S = 15.0  # what Prometheus sets out with is 60; 15 is what its documenta
 
 
 def dashboard(
-    tables: Tables, scrape_s: float = SCRAPE_S, of_run: Mapping[str, Any] | None = None
+    tables: Tables,
+    scrape_s: float = SCRAPE_S,
+    of_run: Mapping[str, Any] | None = None,
+    of_hosts: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """A dict of plain values; None for what was not measured.
 
@@ -34,10 +37,11 @@ def dashboard(
     its first: `helper_count` lived shorter than `scrape_s`; `helper_s` and `helper_share` is the
     wall time of attempts in which at least one of them was alive, `helper_cpu_s` and
     `helper_cpu_share` the CPU that they used. `helpers_exact`: every process was seen; else
-    these are lower bounds. `of_run`: `usage.totals`, if at hand.
+    these are lower bounds. `of_run`: `usage.totals`, `of_hosts`: `signals.hosts`, if at
+    hand.
     """
     t = relations(tables)
-    hosts = signals.hosts(t)
+    hosts = signals.hosts(t) if of_hosts is None else of_hosts
     sums = totals(t) if of_run is None else of_run
     helpers = t.record(_helpers, scrape_s)
     busy, used = hosts["cpu_busy_s"], sums["cpu_s"]
@@ -59,6 +63,7 @@ def _helpers(t: Relations, scrape_s: float) -> ir.Table:
     """One row: what processes shorter than a scrape were and took, over all attempts."""
     rows, folded, a = _rows(t, scrape_s), _folded(t, scrape_s), attempts(t)
     keys = attempt_key(a)
+    a = a.select(*keys, "wall_s", "process_count_source")
     joined = _joined(_joined(a, rows, keys), folded, keys)
     alive = joined.alive_s.fill_null(0.0) + joined.folded_s.fill_null(0.0)
     seen = joined.row_count.notnull() | joined.folded_count.notnull()
@@ -79,7 +84,9 @@ def _rows(t: Relations, scrape_s: float) -> ir.Table:
     p = t["processes"]
     key = attempt_key(p)
     known = p.filter(p.started_at.notnull() & p.ended_at.notnull() & p.parent_id.notnull())
-    timed = known.mutate(began=epoch_s(known.started_at), ended=epoch_s(known.ended_at))
+    timed = known.select(
+        *key, "process_id", "cpu_s", began=epoch_s(known.started_at), ended=epoch_s(known.ended_at)
+    )
     short = timed.filter(timed.ended - timed.began < scrape_s)
     earlier = ibis.window(
         group_by=key, order_by=["began", "ended", "process_id"], preceding=(None, 1)
@@ -100,12 +107,10 @@ def _folded(t: Relations, scrape_s: float) -> ir.Table:
     tools, p = t["tools"], t["processes"]
     key = attempt_key(tools)
     lived = epoch_s(p.ended_at) - epoch_s(p.started_at)
-    named = (
-        p.mutate(lived=lived)
-        .group_by([*key, "tool"])
-        .agg(named_s=lived.sum(), named_cpu_s=p.cpu_s.sum())
+    named = p.group_by([*key, "tool"]).agg(named_s=lived.sum(), named_cpu_s=p.cpu_s.sum())
+    many = tools.filter(tools.folded_count > 0).select(
+        *key, "tool", "folded_count", "wall_s", "cpu_s"
     )
-    many = tools.filter(tools.folded_count > 0)
     rest = _joined(many, named, [*key, "tool"])
     left = rest.mutate(
         wall=ibis.greatest(0.0, rest.wall_s - rest.named_s.fill_null(0.0)),

@@ -5,7 +5,8 @@ Cost in wall and CPU time is here; in money it is `CostReport.tasks`, by task an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tracer_hooks.analysis.attempts import attempts
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BAD = ("failed", "lost", "cancelled")
+WAY = ("step", "status", "failure_cause", "exit_code", "signal")  # in which attempts went wrong
 LAST_READINGS = 5
 _TOGETHER_S = 5
 # Programs whose business it is to send a signal. The `kill` of a shell is no process of its own.
@@ -30,19 +32,35 @@ _KEPT = (
 
 @dataclass(frozen=True)
 class Failures:
-    """`attempts`: see `failed_attempts`; `groups`: see `failure_groups`; `retries`: see `retries`;
-    `last_readings`: see `last_readings`."""
+    """All that is known of the attempts that went wrong; each frame is made when it is first asked
+    for."""
 
-    attempts: pd.DataFrame
-    groups: pd.DataFrame
-    retries: pd.DataFrame
-    last_readings: pd.DataFrame
+    relations: Relations = field(repr=False)
+
+    @cached_property
+    def attempts(self) -> pd.DataFrame:
+        """See `failed_attempts`."""
+        return failed_attempts(self.relations)
+
+    @cached_property
+    def groups(self) -> pd.DataFrame:
+        """See `failure_groups`."""
+        return failure_groups(self.relations)
+
+    @cached_property
+    def retries(self) -> pd.DataFrame:
+        """See `retries`."""
+        return retries(self.relations)
+
+    @cached_property
+    def last_readings(self) -> pd.DataFrame:
+        """See `last_readings`."""
+        return last_readings(self.relations)
 
 
 def failures(tables: Tables) -> Failures:
-    """All that is known of the attempts that went wrong."""
-    t = relations(tables)
-    return Failures(failed_attempts(t), failure_groups(t), retries(t), last_readings(t))
+    """The attempts in the tables that went wrong."""
+    return Failures(relations(tables))
 
 
 def failed_attempts(tables: Tables) -> pd.DataFrame:
@@ -174,7 +192,7 @@ def _failure_groups(t: Relations) -> ir.Table:
     a = attempts(t)
     bad = a.filter(a.status.isin(BAD))
     length = bad.wall_s.fill_null(-1.0)
-    grouped = bad.group_by("step", "status", "failure_cause", "exit_code", "signal").agg(
+    grouped = bad.group_by(*WAY).agg(
         attempt_count=bad.count(),
         task_count=bad.task_id.nunique(),
         unrecovered_count=bad.last_attempt.sum().fill_null(0),
@@ -187,8 +205,8 @@ def _failure_groups(t: Relations) -> ir.Table:
     return grouped.order_by(
         (grouped.unrecovered_count > 0).desc(),
         ibis.desc(grouped.wall_s.fill_null(-1.0)),
-        "step", "status", "failure_cause", "exit_code", "signal",
-    )  # fmt: skip
+        *WAY,
+    )
 
 
 def retries(tables: Tables) -> pd.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracer_hooks.analysis.attempts import attempts
+from tracer_hooks.analysis.attempts import whole_attempts
 from tracer_hooks.analysis.later import ibis
 from tracer_hooks.analysis.sizing_rules import rule
 from tracer_hooks.analysis.tables import attempt_key
@@ -23,7 +23,7 @@ def observed(t: Relations) -> ir.Table:
     for its memory or its time no less than the request that was not enough. `cores`: see
     `_cores`. `memory_used_bytes`: the mean, for what it would have cost.
     """
-    a = attempts(t)
+    a = whole_attempts(t)
     ended = a.filter(a.step.notnull() & a.status.notnull() & (a.status != "running"))
     cause = ended.failure_cause.fill_null("")
     peak, wall = ended.memory_peak_bytes.cast("float64"), ended.wall_s

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tracer_hooks.analysis import signals, usage
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from tracer_hooks.analysis.detail import RunDetail
     from tracer_hooks.prices.rates import Pricing
 
+COSTLIEST = 10
+
 
 @dataclass(frozen=True)
 class RunReport:
@@ -33,7 +36,8 @@ class RunReport:
 
     `run`: who and when (the columns of `runs`, completed from the tasks where the engine said
     nothing); `totals` and `coverage`: plain dicts; `tasks`: one row per attempt; `by_task`: one
-    row per task; `hosts`: what the whole hosts did meanwhile; `verdicts`: what held each back;
+    row per task; `costliest`: the first of these rows (the three are made when they are first
+    asked for); `hosts`: what the whole hosts did meanwhile; `verdicts`: what held each back;
     `dashboard`: what the hosts showed beside what the tasks did; `detail`: what `with_detail`
     added; `failures`: see `analysis.failures`, None where no attempt went wrong; `cost`: see
     `analysis.cost`, None where nobody asked.
@@ -41,8 +45,6 @@ class RunReport:
 
     run: Mapping[str, Any]
     totals: Mapping[str, Any]
-    tasks: pd.DataFrame
-    by_task: pd.DataFrame
     steps: pd.DataFrame
     tools: pd.DataFrame
     findings: tuple[Finding, ...]
@@ -50,9 +52,47 @@ class RunReport:
     hosts: Mapping[str, Any]
     verdicts: Verdicts
     dashboard: Mapping[str, Any]
+    frames: Frames = field(repr=False)
     detail: RunDetail | None = None
     failures: Failures | None = None
     cost: CostReport | None = None
+
+    @property
+    def tasks(self) -> pd.DataFrame:
+        """See above."""
+        return self.frames.tasks
+
+    @property
+    def by_task(self) -> pd.DataFrame:
+        """See above."""
+        return self.frames.by_task
+
+    @property
+    def costliest(self) -> pd.DataFrame:
+        """See above."""
+        return self.frames.costliest
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The large frames of a report, which not every renderer shows."""
+
+    relations: Relations
+
+    @cached_property
+    def tasks(self) -> pd.DataFrame:
+        """See `usage.by_attempt`."""
+        return usage.by_attempt(self.relations)
+
+    @cached_property
+    def by_task(self) -> pd.DataFrame:
+        """See `usage.by_task`."""
+        return usage.by_task(self.relations)
+
+    @cached_property
+    def costliest(self) -> pd.DataFrame:
+        """See `usage.by_task`."""
+        return usage.by_task(self.relations, COSTLIEST)
 
 
 def summarise(
@@ -67,9 +107,7 @@ def summarise(
     steps = usage.by_step(t)
     measured = measure(t, steps)
     # First what reads many rows: what it took is free again for the frames, which stay.
-    aside, failed = dashboard(t, of_run=measured.totals), None
-    if measured.failures:
-        failed = failures(t)
+    aside = dashboard(t, of_run=measured.totals, of_hosts=measured.hosts)
     judged = verdicts(t)
     said = records(judged.steps[["step", "label", "reason"]])
     # Where the work ran elsewhere, that the task waited is no finding.
@@ -79,8 +117,6 @@ def summarise(
     return RunReport(
         run=run_facts(t, run_id),
         totals=measured.totals,
-        tasks=usage.by_attempt(t),
-        by_task=usage.by_task(t),
         steps=steps,
         tools=usage.by_tool(t),
         findings=findings(measured, labels),
@@ -88,7 +124,8 @@ def summarise(
         hosts=measured.hosts,
         verdicts=judged,
         dashboard=aside,
-        failures=failed,
+        frames=Frames(t),
+        failures=failures(t) if measured.failures else None,
         cost=cost(t, pricing, run_id, assumptions) if pricing else None,
     )
 

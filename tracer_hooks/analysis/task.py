@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pandas as pd
 
-from tracer_hooks.analysis.attempts import WAITS, attempts
+from tracer_hooks.analysis.attempts import WAITS, attempts, whole_attempts
 from tracer_hooks.analysis.failures import BAD, failed_attempts
 from tracer_hooks.analysis.later import ibis
 from tracer_hooks.analysis.tables import Relations, Tables, records, relations
@@ -144,7 +144,7 @@ def _failure(t: Relations, attempt: Mapping[str, Any]) -> Mapping[str, Any] | No
 
 
 def _attempts(t: Relations) -> ir.Table:
-    return attempts(t).drop("wall_known_s").order_by("attempt", "started_at", "spool")
+    return whole_attempts(t).drop("wall_known_s").order_by("attempt", "started_at", "spool")
 
 
 def _tools(t: Relations) -> ir.Table:

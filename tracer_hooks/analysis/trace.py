@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tracer_hooks.analysis.attempts import attempts
+from tracer_hooks.analysis.attempts import whole_attempts
 from tracer_hooks.analysis.later import ibis
 from tracer_hooks.analysis.tables import Relations, Tables, attempt_key, records, relations
 
@@ -99,7 +99,7 @@ def _hosts(t: Relations) -> ir.Table:
 
 
 def _numbered(t: Relations) -> ir.Table:
-    a = attempts(t)
+    a = whole_attempts(t)
     order = [a.started_at.asc(nulls_first=True), a.task_id, a.attempt, a.spool]
     tries = a.count().over(group_by=[a.run_id, a.task_id])
     number = ibis.row_number().over(order_by=order)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tracer_hooks.analysis.attempts import STATUSES, attempts
+from tracer_hooks.analysis.attempts import STATUSES, attempts, whole_attempts
 from tracer_hooks.analysis.later import ibis
 from tracer_hooks.analysis.tables import Relations, Tables, relations
 from tracer_hooks.analysis.waits import shares, wait_sums
@@ -34,17 +34,24 @@ def by_attempt(tables: Tables) -> pd.DataFrame:
 
 
 def _by_attempt(t: Relations) -> ir.Table:
-    rows = attempts(t).drop("wall_known_s")
+    rows = whole_attempts(t).drop("wall_known_s")
     return rows.order_by("started_at", "task_id", "attempt", "spool").drop("spool")
 
 
-def by_task(tables: Tables) -> pd.DataFrame:
-    """One row per task: all its attempts added up, `status` of the last; most CPU first."""
-    return relations(tables).frame(_by_task)
+def by_task(tables: Tables, most: int | None = None) -> pd.DataFrame:
+    """One row per task: all its attempts added up, `status` of the last; most CPU first. Only the
+    first `most` rows, if that is given."""
+    return relations(tables).frame(_by_task, most)
 
 
-def _by_task(t: Relations) -> ir.Table:
+def _by_task(t: Relations, most: int | None) -> ir.Table:
     a = attempts(t)
+    if most is not None:
+        # To find them first is much less than to add up everything of every task.
+        sums = a.group_by("task_id").agg(cpu_s=a.cpu_s.sum(), wall_s=a.wall_s.sum())
+        order = (ibis.desc("cpu_s"), ibis.desc("wall_s"), ibis.asc("task_id"))
+        first = sums.order_by(*order).limit(most)
+        a = a.semi_join(first, a.task_id.identical_to(first.task_id))
     of_last = {
         name: a[name].max(where=a.last_attempt)
         for name in ("step", "task_name", "sample", "status", "failure_cause", "host", "exit_code")

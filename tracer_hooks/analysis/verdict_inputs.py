@@ -30,7 +30,7 @@ LARGEST = (
 
 
 def inputs(t: Relations) -> ir.Table:
-    """One row per attempt: `step`, `started_at`, its key, and the columns named above.
+    """One row per attempt: `step`, `started_at`, `ended_at`, its key, and the columns named above.
 
     `<part>_part_s`: wall time by what the tree did; where it is not known which of the time asleep
     was for the network, `network_part_s` is null and `idle_part_s` holds both. `kernel_part_s`: the
@@ -58,7 +58,7 @@ def _inputs(t: Relations) -> ir.Table:
     estimated = (a.process_count_source == "estimated").fill_null(False)
     unnamed = ibis.ifelse(estimated, a.cpu_unattributed_s, ibis.null("float64"))
     rows = a.select(
-        "step", "started_at", *key,
+        "step", "started_at", "ended_at", *key,
         wall_s=a.wall_s,
         known_s=cpu + runnable + disk + idle + a.wall_network_s.fill_null(0.0),
         cpu_part_s=cpu,
@@ -83,9 +83,7 @@ def _inputs(t: Relations) -> ir.Table:
         oom_count=ibis.greatest(
             a.oom_count.fill_null(0), (a.failure_cause == "oom").fill_null(False).cast("int64")
         ),
-        # an adapter's tag: its process waited for work that another machine or daemon did
-        elsewhere_count=a.tags.get("elsewhere", ibis.null("string"))
-        .notnull().fill_null(False).cast("int64"),
+        elsewhere_count=a.elsewhere.cast("int64"),
         threads_peak=a.threads_peak,
         memory_peak_bytes=a.memory_peak_bytes,
         memory_limit_share=a.memory_peak_bytes / a.memory_limit_bytes.nullif(0),

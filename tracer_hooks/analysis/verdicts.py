@@ -7,10 +7,11 @@ than half of the time is `uncertain`: `docs/verdicts.md` has the rules, `thresho
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from tracer_hooks.analysis.critical_path import critical_path
+from tracer_hooks.analysis.critical_path import by_end, critical_path
 from tracer_hooks.analysis.later import ibis
 from tracer_hooks.analysis.tables import Relations, Tables, records, relations
 from tracer_hooks.analysis.verdict_advice import advice
@@ -34,18 +35,23 @@ LABELS = (
 class Verdicts:
     """The verdicts of one run.
 
-    `tasks`: one row per attempt, in the order of `usage.by_attempt`, with `step`, `task_id`,
-    `attempt`, `spool`, `started_at`, `label`, `confidence` (0 to 1) and the columns of `EVIDENCE`
-    (shares are of `wall_s`, null where that was not measured); `steps`: one row per step likewise,
-    with `label_share`: the share of its wall time whose attempts have that label; `critical_path`:
-    see `critical_path`, with each attempt's `label`; `run`: a dict `label`, `confidence`, `step`
-    (which dominates the critical path; null for none) and `evidence`.
+    `tasks` (made when it is first asked for): one row per attempt, in the order of
+    `usage.by_attempt`, with `step`, `task_id`, `attempt`, `spool`, `started_at`, `label`,
+    `confidence` (0 to 1) and the columns of `EVIDENCE` (shares are of `wall_s`, null where that
+    was not measured); `steps`: one row per step likewise, with `label_share`: the share of its
+    wall time whose attempts have that label; `critical_path`: see `critical_path`; `run`: a dict
+    `label`, `confidence`, `step` (which dominates the critical path; null for none) and `evidence`.
     """
 
-    tasks: pd.DataFrame
     steps: pd.DataFrame
     critical_path: pd.DataFrame
     run: Mapping[str, Any]
+    relations: Relations = field(repr=False)
+
+    @cached_property
+    def tasks(self) -> pd.DataFrame:
+        """See above."""
+        return self.relations.frame(_by_attempt)
 
     def verdict(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """A row of `tasks` or `steps` (see `records`) as `{label, confidence, evidence, advice}`:
@@ -62,9 +68,9 @@ class Verdicts:
 def verdicts(tables: Tables) -> Verdicts:
     """The verdicts of all attempts in the tables (of one run), of its steps, and of the run."""
     t = relations(tables)
-    tasks, steps = t.frame(_by_attempt), t.frame(_by_step)
-    path = critical_path(t, tasks)
-    return Verdicts(tasks, steps, path, run_verdict(path, records(t.frame(_by_label))))
+    path = critical_path(t.frame(_by_end))
+    run = run_verdict(path, records(t.frame(_by_label)))
+    return Verdicts(t.frame(_by_step), path, run, t)
 
 
 def of_attempts(t: Relations) -> ir.Table:
@@ -81,6 +87,10 @@ def _by_attempt(t: Relations) -> ir.Table:
     key = ["step", "task_id", "attempt", "spool", "started_at"]
     rows = of_attempts(t).select(*key, "label", "confidence", *EVIDENCE)
     return rows.order_by("started_at", "task_id", "attempt", "spool")
+
+
+def _by_end(t: Relations) -> ir.Table:
+    return by_end(of_attempts(t))
 
 
 def _by_label(t: Relations) -> ir.Table:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from tracer_hooks.analysis.failure_evidence import explain
+from tracer_hooks.analysis.failures import WAY
 from tracer_hooks.analysis.tables import records
 from tracer_hooks.report.events import name_of
 from tracer_hooks.report.failure_sentences import evidence_lines, last_words
@@ -108,9 +109,11 @@ def examples(report: RunReport, most: int = MAX_EXAMPLES) -> list[tuple[str, str
     """For each of the first ways, one attempt and its evidence in a few sentences."""
     if report.failures is None:
         return []
-    rows = {(row["task_id"], row["attempt"]): row for row in records(report.failures.attempts)}
+    every, groups = report.failures.attempts, report.failures.groups.head(most)
+    few = every[every["task_id"].isin(groups["task_id"])]
+    rows = {(row["task_id"], row["attempt"]): row for row in records(few)}
     found = []
-    for group in records(report.failures.groups)[:most]:
+    for group in records(groups):
         row = rows.get((group["task_id"], group["attempt"]))
         if row is None:
             continue
@@ -126,20 +129,20 @@ def retry_lines(report: RunReport) -> list[str]:
     """What was tried again, and what became of it."""
     if report.failures is None or report.failures.retries.empty:
         return []
-    rows = records(report.failures.retries)
-    good = sum(row["final_status"] == "succeeded" for row in rows)
-    tried = f"{count(len(rows))} tasks were tried again"
+    every = report.failures.retries
+    good = (every["final_status"] == "succeeded").sum()
+    tried = f"{count(len(every))} tasks were tried again"
     # Of one task its own line says it.
-    lines = [f"{tried}; {count(good)} of them then succeeded."] if len(rows) > 1 else []
-    for row in rows[:MAX_RETRIES]:
+    lines = [f"{tried}; {count(good)} of them then succeeded."] if len(every) > 1 else []
+    for row in records(every.head(MAX_RETRIES)):
         ended = [_ways(row["causes"])] if row["causes"] else []
         ended += ["then succeeded"] if row["final_status"] == "succeeded" else []
         text = f"{fit(row['task_name'] or row['task_id'], 60)}: {row['attempt_count']} attempts"
         text += f" ({', '.join(ended)})" if ended else ""
         spent_s = row["bad_wall_s"]
         lines.append(text + (f"; {duration(spent_s)} spent in vain." if spent_s else "."))
-    if len(rows) > MAX_RETRIES:
-        lines.append(f"and {plural(len(rows) - MAX_RETRIES, 'more task', 'more tasks')}")
+    if len(every) > MAX_RETRIES:
+        lines.append(f"and {plural(len(every) - MAX_RETRIES, 'more task', 'more tasks')}")
     return lines
 
 
@@ -177,24 +180,17 @@ def _ways(causes: str) -> str:
 
 
 def _way(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(row[k] for k in ("step", "status", "failure_cause", "exit_code", "signal"))
+    return tuple(row[name] for name in WAY)
 
 
 def _costs(report: RunReport) -> dict[tuple[Any, ...], str]:
     """What each way cost in money, where prices are known for all of its attempts."""
-    cost = getattr(report, "cost", None)
-    if cost is None or report.failures is None:
+    cost = report.cost
+    if cost is None:
         return {}
-    narrow = cost.tasks.filter(["task_id", "attempt", "allocated"])  # there may be very many rows
-    priced = {(r["task_id"], r["attempt"]): r.get("allocated") for r in records(narrow)}
-    sums: dict[tuple[Any, ...], float | None] = {}
-    for row in records(report.failures.attempts):
-        one, way = priced.get((row["task_id"], row["attempt"])), _way(row)
-        before = sums.get(way, 0.0)
-        sums[way] = None if one is None or before is None else before + one
-    currency = clean(str(cost.run.get("currency") or ""))
+    currency = clean(str(cost.run["currency"] or ""))
     return {
-        way: f"{number(total)} {currency}".strip()
-        for way, total in sums.items()
-        if total is not None
+        _way(row): f"{number(row['allocated'])} {currency}".strip()
+        for row in records(cost.failures)
+        if row["allocated"] is not None
     }

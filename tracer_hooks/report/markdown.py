@@ -147,10 +147,10 @@ def _tasks(report: RunReport) -> list[str]:
             duration(row["wall_s"]), lower_bound(row, cpu_time(row["cpu_s"])),
             cores(row["cores_mean"]), size(row["memory_peak_bytes"]), processes(row),
         ]
-        for row in records(report.by_task.head(MAX_TASKS))
+        for row in records(report.costliest)
     ]  # fmt: skip
     titles = ["task", "status", "wall", "CPU", "cores", "peak memory", "processes"]
-    return _table(titles, rows, left=2, more=_more(len(report.by_task) - len(rows), "task"))
+    return _table(titles, rows, left=2, more=_more(report.totals["count"] - len(rows), "task"))
 
 
 def _tools(report: RunReport) -> list[str]:

@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from tracer_hooks.analysis.summary import RunReport
     from tracer_hooks.report.layout import Cell
 
-MAX_TASKS = 10
 MAX_TOOLS = 12
 MAX_POINTS = 8
 _MAX_WIDTH = 140
@@ -140,7 +139,7 @@ def _steps(page: Page, report: RunReport) -> None:
 
 
 def _tasks(page: Page, report: RunReport) -> None:
-    if len(report.by_task) == len(report.steps):
+    if report.totals["count"] == len(report.steps):
         return  # one task each: the table of steps has said it
     page.heading("Costliest tasks", "by CPU")
     columns = [
@@ -170,10 +169,10 @@ def _tasks(page: Page, report: RunReport) -> None:
             *(network_of(row) if networked(report) else []),
             processes(row),
         ]
-        for row in records(report.by_task.head(MAX_TASKS))
+        for row in records(report.costliest)
     ]
     page.table(columns, rows)
-    _more(page, len(report.by_task) - len(rows), "task")
+    _more(page, report.totals["count"] - len(rows), "task")
 
 
 def _tools(page: Page, report: RunReport) -> None:
