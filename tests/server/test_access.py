@@ -11,10 +11,12 @@ from urllib.parse import quote
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from starlette.requests import Request
 
-from tests.cli.command import one_error, tracer_hooks
+from tests.cli.command import here, one_error, tracer_hooks
 from tests.server.serving import Served, served
 from tests.store import spools
+from tracer_hooks.server.access import Access
 
 ELSEWHERE = "what another folder holds"
 TOKEN = "0123456789abcdef0123"  # noqa: S105 (for this test alone)
@@ -49,9 +51,44 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield found
 
 
-def test_no_address_but_loopback_without_a_token(tmp_path: Path) -> None:
-    done = tracer_hooks("serve", "--host", "0.0.0.0", "--store", tmp_path)  # noqa: S104
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "192.0.2.1", "here.example"])  # noqa: S104
+def test_no_address_but_loopback_without_a_token(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, host: str
+) -> None:
+    done = here(capsys, "serve", "--host", host, "--store", tmp_path)
     assert "needs a token" in one_error(done, 2)
+
+
+def test_an_address_that_is_not_ours_is_said(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRACER_HOOKS_TOKEN", TOKEN)
+    for host in ("192.0.2.1", "no-such-host.invalid"):
+        said = one_error(here(capsys, "serve", "--host", host, "--store", tmp_path), 1)
+        assert f"{host} is no address of this machine" in said
+        assert "--host" in said
+
+
+def test_loopback_of_ipv6_needs_no_token(tmp_path: Path) -> None:
+    with served(tmp_path, "--host", "::1") as found:
+        assert found.url == f"http://[::1]:{found.port}"
+        assert found.get("/health")[0] == 200
+
+
+def test_a_token_of_any_characters_is_known_by_its_bytes() -> None:
+    token = "0123456789-é€-0123456789"  # noqa: S105 (for this test alone)
+    refusal = Access(lambda *_: None, token)._refusal  # type: ignore[arg-type, return-value]
+
+    def status(header: bytes) -> int | None:
+        scope = {"type": "http", "method": "GET", "headers": [(b"authorization", header)]}
+        refused = refusal(Request(scope))
+        return None if refused is None else refused.status_code
+
+    assert status(b"Bearer " + token.encode()) is None
+    assert status(b"Basic " + base64.b64encode(b"me:" + token.encode())) is None
+    assert status(b"Bearer " + token.replace("é", "e").encode()) == 401
+    assert status(b"Basic " + base64.b64encode(b"\xff\xfe:\xff")) == 401
+    assert status(b"Basic \xff") == 401
 
 
 def test_a_token_is_long(tmp_path: Path) -> None:

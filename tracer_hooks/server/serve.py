@@ -61,7 +61,7 @@ def serve(wanted: Serve) -> None:
     """Serve until SIGINT or SIGTERM. Raises TracerError where it can't begin."""
     if not is_loopback(wanted.host) and not wanted.token:
         raise UsageError(
-            f"{wanted.host} can be reached from elsewhere, which needs a token: "
+            f"{wanted.host or 'every address'} can be reached from elsewhere, which needs a token: "
             "--token-file FILE, or the variable TRACER_HOOKS_TOKEN"
         )
     try:
@@ -159,6 +159,7 @@ def _watcher(wanted: Serve, settings: Settings) -> Watcher:
 
 
 def _listen(wanted: Serve) -> Any:
+    import errno
     import socket
 
     family = socket.AF_INET6 if ":" in wanted.host else socket.AF_INET
@@ -169,6 +170,11 @@ def _listen(wanted: Serve) -> Any:
         listener.listen(256)
     except OSError as error:
         listener.close()
+        if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+            raise TracerError(
+                f"{wanted.host} is no address of this machine ({error.strerror}): "
+                "choose another --host"
+            ) from error
         raise TracerError(
             f"{wanted.host}:{wanted.port} can't be listened at ({error.strerror}): "
             "choose another --port"
