@@ -24,8 +24,10 @@ from rich.console import Console
 from tests.cli.command import SCRIPT, environment, one_error, tracer_hooks
 from tests.server.serving import end, run, until
 from tracer_hooks.cli.top_screen import screen
-from tracer_hooks.live.now import RunNow, TaskNow
+from tracer_hooks.live.now import RunNow, TaskNow, run_now, total
+from tracer_hooks.live.runs import Run
 from tracer_hooks.live.table import View, chosen
+from tracer_hooks.report.units import UNKNOWN
 
 
 def task(stem: str, run_id: str = "r1", **changes: float) -> TaskNow:
@@ -90,6 +92,20 @@ def test_what_runs_is_printed_once_for_a_pipe(tmp_path: Path) -> None:
         assert "1 run, 1 task" in said
     finally:
         end(process)
+
+
+def test_what_nobody_asked_for_is_no_figure() -> None:
+    unasked = dataclasses.replace(task("a"), cores_requested=None, cores_used=None)
+    assert total([unasked.cores_requested, unasked.cores_used]) is None
+    assert total([unasked.cores_requested, 2.0, 1.0]) == 3.0
+    run = run_now(Run("r1"), [unasked, task("b")], 1.0)
+    assert (run.cores_used, run.cores_requested) == (1.0, 4.0)
+    run = run_now(Run("r1"), [unasked], 1.0)
+    assert (run.cores_used, run.cores_requested, run.memory_bytes) == (None, None, 1.0)
+    out = Console(width=150, height=24, file=io.StringIO())
+    out.print(screen(View(), [run], [unasked], [], (150, 24), False))
+    assert out.file.getvalue().count(f"{UNKNOWN}/{UNKNOWN}") == 2
+    assert f"{UNKNOWN} cores used of {UNKNOWN} held" in out.file.getvalue()
 
 
 def test_a_narrow_screen_shows_fewer_figures_and_cuts_none() -> None:

@@ -8,6 +8,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from tracer_hooks.live.now import total
 from tracer_hooks.live.table import ORDERS, View
 from tracer_hooks.report import units
 from tracer_hooks.report.text import clean
@@ -68,9 +69,9 @@ def screen(
 
 
 def _headline(view: View, runs: Sequence[RunNow], tasks: Sequence[TaskNow]) -> Text:
-    used = sum(task.cores_used or 0.0 for task in tasks)
-    held = sum(task.cores_requested or 0.0 for task in tasks)
-    memory = sum(task.memory_bytes or 0.0 for task in tasks)
+    used = total(task.cores_used for task in tasks)
+    held = total(task.cores_requested for task in tasks)
+    memory = total(task.memory_bytes for task in tasks)
     of_all = f"{units.plural(len(runs), 'run')}, "
     where = of_all if view.run_id is None else f"run {clean(view.run_id)}: "
     return Text(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tracer_hooks.live.gauges import progress_age_s
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from tracer_hooks.live.attempt import Attempt
     from tracer_hooks.live.runs import Run
@@ -49,9 +49,9 @@ class RunNow:
     active: bool
     running: int
     ended: Mapping[str, int]
-    cores_used: float
-    cores_requested: float
-    memory_bytes: float
+    cores_used: float | None
+    cores_requested: float | None
+    memory_bytes: float | None
 
 
 def task_now(attempt: Attempt, now: float, cost: float | None = None) -> TaskNow:
@@ -88,7 +88,13 @@ def run_now(run: Run, tasks: list[TaskNow], now: float) -> RunNow:
         run.active,
         run.running,
         dict(run.ended),
-        sum(task.cores_used or 0.0 for task in tasks),
-        sum(task.cores_requested or 0.0 for task in tasks),
-        sum(task.memory_bytes or 0.0 for task in tasks),
+        total(task.cores_used for task in tasks),
+        total(task.cores_requested for task in tasks),
+        total(task.memory_bytes for task in tasks),
     )
+
+
+def total(figures: Iterable[float | None]) -> float | None:
+    """The sum of those that are known; None if none is."""
+    known = [figure for figure in figures if figure is not None]
+    return sum(known) if known else None
