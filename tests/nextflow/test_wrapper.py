@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -62,6 +63,7 @@ class Wrapper:
 
     folder: Path
     launch: str = "/bin/bash -ue {folder}/.command.sh"
+    home: Path = HOME
 
     def run(self, script: str, *, hooked: bool, supervisor: Path = SUPERVISOR) -> Seen:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -75,7 +77,7 @@ class Wrapper:
         (self.folder / ".command.run").write_text(WRAPPER % {
             "folder": quoted,
             "launch": self.launch.format(folder=quoted),
-            "before": f". {HOME}/task.sh && tracer_hooks_task {call} || true" if hooked else "true",
+            "before": f". {self.home}/task.sh && tracer_hooks_task {call} || true" if hooked else "true",
         })  # fmt: skip
         done = subprocess.run(
             ["/bin/bash", "-ue", ".command.run"], cwd=self.folder, env={"PATH": "/usr/bin:/bin"},
@@ -141,3 +143,60 @@ def test_a_task_runs_once_where_the_supervisor_is_broken(wrapper: Wrapper, tmp_p
     assert (seen.status, seen.out) == (5, "out\n")
     noted = (wrapper.folder / ".command.tracer").read_text()
     assert noted.startswith("partly: the supervisor did not start (exit status 3 of ")
+
+
+@pytest.mark.parametrize(
+    ("gone", "launch"),
+    [
+        ("enter.sh", "/bin/bash -ue {folder}/.command.sh < /dev/null"),
+        ("enter.sh death.sh", "/bin/bash -ue {folder}/.command.sh"),  # as inside a container
+    ],
+)
+def test_a_wrapper_is_entered_also_without_the_files_for_it(
+    wrapper: Wrapper, tmp_path: Path, gone: str, launch: str
+) -> None:
+    wrapper.home, wrapper.launch = without(gone, tmp_path), launch
+    script = 'echo out $SHLVL $-; echo err >&2; env; exit 137'
+    bare = wrapper.run(script, hooked=False)
+    assert wrapper.run(script, hooked=True) == bare
+    (command,) = wrapper.commands()
+    assert command[:2] == ["/bin/bash", "-c"]
+    assert command[-1] == ".command.run"
+    assert (wrapper.folder / ".command.tracer").read_text() == ""
+
+
+@pytest.mark.parametrize("launch", ["/bin/bash -ue {folder}/.command.sh", "false; echo on"])
+@pytest.mark.parametrize("broken", [False, True])
+def test_half_of_our_files_is_no_harm(
+    wrapper: Wrapper, tmp_path: Path, launch: str, broken: bool
+) -> None:
+    wrapper.home, wrapper.launch = without("task_otherwise.sh", tmp_path), launch
+    supervisor = tmp_path / "nowhere.py" if broken else SUPERVISOR
+    bare = wrapper.run("echo out; exit 5", hooked=False)
+    assert wrapper.run("echo out; exit 5", hooked=True, supervisor=supervisor) == bare
+    noted = (wrapper.folder / ".command.tracer").read_text()
+    if launch.startswith("false") or broken:
+        assert noted.startswith("missing: there is no ")
+    else:
+        assert noted == ""
+
+
+def test_a_task_that_never_starts_is_noted_as_such(wrapper: Wrapper) -> None:
+    wrapper.launch = "true"
+    wrapper.run("true", hooked=True)
+    text = (wrapper.folder / ".command.run").read_text()
+    # What comes between the hook and the start of the task, as staging does, fails.
+    (wrapper.folder / ".command.run").write_text(text.replace("    set +e\n", "    exit 9\n"))
+    subprocess.run(["/bin/bash", ".command.run"], cwd=wrapper.folder, check=False)
+    noted = (wrapper.folder / ".command.tracer").read_text().splitlines()
+    assert noted[0] == "missing: it ended before the supervisor could start it"
+
+
+def without(names: str, folder: Path) -> Path:
+    """A copy of our files without some."""
+    home = folder / "home"
+    home.mkdir()
+    for path in HOME.glob("*.sh"):
+        if path.name not in names.split():
+            shutil.copy(path, home)
+    return home

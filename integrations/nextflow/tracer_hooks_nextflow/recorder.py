@@ -1,7 +1,7 @@
 """The recorder: a process beside the engine that writes down what it is told, one JSON line each.
 
 `{"run": {…}}` begins, `{"task": {…}, "note": TEXT}` comes for each attempt that the engine is done
-with, `{"soon": true}` when none waits to be started, so that the run may be over soon, and
+with, `{"soon": true}` when few or none wait to be started, so that the run may be over soon, and
 `{"end": STATUS, "all": N}` closes: then the run is ingested and its summary printed, for the
 engine's log. If the engine dies the pipe ends; the record then has no end, and whoever reads first
 ingests.

@@ -1,13 +1,17 @@
 // Who a run and a task are, in the words of a task card (tracer_hooks/adapter.py).
 
 import groovy.json.JsonOutput
+import groovy.transform.CompileStatic
 import java.nio.file.FileSystems
 import java.nio.file.Files
 import java.nio.file.Path
 import nextflow.Session
+import nextflow.processor.TaskConfig
 import nextflow.processor.TaskRun
+import nextflow.script.WorkflowMetadata
 import nextflow.trace.TraceRecord
 
+@CompileStatic
 class TracerCards {
 
     // A card is one argument of a program; nobody reads tags of a thousand characters.
@@ -30,7 +34,7 @@ class TracerCards {
             .toAbsolutePath().normalize().toString()
     }
 
-    private static String nameOf( meta ) {
+    private static String nameOf( WorkflowMetadata meta ) {
         final given = meta.manifest?.name ?: (meta.repository ? meta.projectName : null)
         if( given )
             return given
@@ -56,18 +60,19 @@ class TracerCards {
     }
 
     /** The card of one attempt; `context` holds the inputs of its process by name. */
-    Map of( Map context, task ) {
+    Map of( Map context, TaskConfig task ) {
         final tags = [
             hash: task.get('hash'), tag: task.get('tag'), index: task.get('index'),
             executor: task.get('executor') ?: 'local', queue: task.get('queue'),
         ].findAll { it.value != null }
+        final time = task.getTime()
         final card = [
-            run_id: runId, task_id: taskId(task.get('process'), task.get('index')), attempt: task.attempt,
+            run_id: runId, task_id: taskId(task.get('process'), task.get('index')), attempt: task.getAttempt(),
             pipeline: pipeline, engine: 'nextflow', step: brief(task.get('process')), task_name: brief(task.get('name')),
             sample: ifKnown { sample(context) }, container_image: container(task),
-            cpus_requested: task.cpus, memory_requested_bytes: task.memory?.toBytes(),
-            time_requested_s: task.time ? task.time.toMillis() / 1000 : null,
-            disk_requested_bytes: task.disk?.toBytes(), input_bytes: ifKnown { inputBytes(context) },
+            cpus_requested: task.getCpus(), memory_requested_bytes: task.getMemory()?.toBytes(),
+            time_requested_s: time ? time.toMillis() / 1000 : null,
+            disk_requested_bytes: task.getDisk()?.toBytes(), input_bytes: ifKnown { inputBytes(context) },
             submitted_at: System.currentTimeMillis() / 1000,
         ].findAll { it.value != null }
         // The tags stay last: task.sh adds the job's number in its queue to them.
@@ -77,7 +82,7 @@ class TracerCards {
 
     /** What the engine's own trace says of an attempt; times in seconds since 1970. */
     Map engineSide( TaskRun task, TraceRecord trace ) {
-        final at = { name -> trace?.get(name) ? (trace.get(name) as long) / 1000 : null }
+        final at = { String name -> trace?.get(name) ? (trace.get(name) as long) / 1000 : null }
         return [
             task_id: taskId(task.processor.name, task.index), task_name: brief(task.name), step: task.processor.name,
             attempt: task.config.attempt, hash: task.hash?.toString(), native_id: trace?.get('native_id')?.toString(),
@@ -102,14 +107,14 @@ class TracerCards {
     /** `meta.id`, as nf-core pipelines have it, or an input that is called so. */
     private static String sample( Map context ) {
         final metas = [context.get('meta')] + inputs(context)
-        final meta = metas.find { it instanceof Map && it.get('id') instanceof CharSequence }
+        final meta = (Map) metas.find { it instanceof Map && it.get('id') instanceof CharSequence }
         final plain = ['sample', 'sample_id', 'sampleId'].collect { context.get(it) }
         return brief(meta?.get('id') ?: plain.find { it instanceof CharSequence || it instanceof Number })
     }
 
     private static List inputs( Map context ) { context.findAll { it.key != 'task' }.values().toList() }
 
-    private String container( task ) {
+    private String container( TaskConfig task ) {
         final image = session.containerConfig?.isEnabled() || task.get('executor') in TracerHooks.INSIDE
             ? task.get('container') : null
         return image instanceof CharSequence ? brief(image) : null
@@ -117,7 +122,7 @@ class TracerCards {
 
     /** The sizes of the files among the inputs; null where they can't be told at once. */
     private static Long inputBytes( Map context ) {
-        final files = inputs(context).flatten().findAll { it instanceof Path }
+        final files = (List<Path>) inputs(context).flatten().findAll { it instanceof Path }
         if( !files || files.size() > MOST_INPUTS )
             return null
         long total = 0

@@ -4,14 +4,18 @@ import java.util.concurrent.BlockingQueue
 import java.util.concurrent.LinkedBlockingQueue
 import java.util.concurrent.TimeUnit
 
+import groovy.transform.CompileStatic
+import org.slf4j.Logger
 import org.slf4j.LoggerFactory
 
+@CompileStatic
 class TracerRecorder {
 
     // Some hundred bytes each. A recorder that is so far behind is stuck.
     private static final int MOST_WAITING = 20_000
     private static final String LAST = ''
-    private static final log = LoggerFactory.getLogger('nextflow.TracerHooks')
+    private static final long SOON_APART_NS = 5_000_000_000
+    private static final Logger log = LoggerFactory.getLogger('nextflow.TracerHooks')
 
     private final Process process
     private final Writer pipe
@@ -19,6 +23,7 @@ class TracerRecorder {
     private final StringBuffer said = new StringBuffer()
     private final Set<String> warned = [].toSet()
     private volatile boolean broken = false
+    private volatile long toldSoon = System.nanoTime() - SOON_APART_NS - 1
     // The engine's end waits so long for the summary; then the recorder ingests beside what follows.
     private long patienceS = 60
 
@@ -40,8 +45,14 @@ class TracerRecorder {
     /** The engine is done with an attempt; `note` is what the hook left behind. */
     void task( Map facts, String note ) { send(task: facts, note: note) }
 
-    /** No task waits to be started. */
-    void soon() { send(soon: true) }
+    /** The run may be over soon. */
+    void soon() {
+        final now = System.nanoTime()
+        if( now - toldSoon > SOON_APART_NS ) {
+            toldSoon = now
+            send(soon: true)
+        }
+    }
 
     /** The run is over, `all` attempts were made: the recorder ingests, and what it says goes into the log. */
     void end( String status, int all ) {
