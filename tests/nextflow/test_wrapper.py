@@ -74,10 +74,11 @@ class Wrapper:
         call = " ".join(
             "'" + word.replace("'", r"'\''") + "'" for word in [*words, str(supervisor)]
         )
+        hook = f". {self.home}/task.sh && tracer_hooks_task {call} || true"
         (self.folder / ".command.run").write_text(WRAPPER % {
             "folder": quoted,
             "launch": self.launch.format(folder=quoted),
-            "before": f". {self.home}/task.sh && tracer_hooks_task {call} || true" if hooked else "true",
+            "before": hook if hooked else "true",
         })  # fmt: skip
         done = subprocess.run(
             ["/bin/bash", "-ue", ".command.run"], cwd=self.folder, env={"PATH": "/usr/bin:/bin"},
@@ -156,7 +157,7 @@ def test_a_wrapper_is_entered_also_without_the_files_for_it(
     wrapper: Wrapper, tmp_path: Path, gone: str, launch: str
 ) -> None:
     wrapper.home, wrapper.launch = without(gone, tmp_path), launch
-    script = 'echo out $SHLVL $-; echo err >&2; env; exit 137'
+    script = "echo out $SHLVL $-; echo err >&2; env; exit 137"
     bare = wrapper.run(script, hooked=False)
     assert wrapper.run(script, hooked=True) == bare
     (command,) = wrapper.commands()

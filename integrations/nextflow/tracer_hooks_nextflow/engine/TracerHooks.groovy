@@ -148,15 +148,13 @@ class TracerHooks implements TraceObserver {
 
     @Override
     void onProcessStart( TaskHandler handler, TraceRecord trace ) {
-        if( waiting.remove(handler) && overSoon() )
+        if( waiting.remove(handler) && overSoon(waiting.size(), starts.incrementAndGet(), System.currentTimeMillis() - since) )
             quietly { recorder.soon() }
     }
 
     /** Whether all that waits will have been started in a few seconds, if it goes on as till now. */
-    private boolean overSoon() {
-        final many = starts.incrementAndGet()
-        final took = System.currentTimeMillis() - since
-        return waiting.empty || many >= STARTS_THAT_MAKE_A_PACE && took * waiting.size() < AHEAD_MS * many
+    static boolean overSoon( long waiting, long started, long tookMs ) {
+        waiting == 0 || started >= STARTS_THAT_MAKE_A_PACE && tookMs * waiting < AHEAD_MS * started
     }
 
     @Override
