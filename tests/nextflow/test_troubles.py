@@ -62,14 +62,17 @@ def test_the_supervisor_is_missing(troubled: LaunchFolder) -> None:
     assert rows[0]["memory_peak_bytes"] is None
 
 
-def test_python_does_not_start(troubled: LaunchFolder, tmp_path: Path) -> None:
+@pytest.mark.parametrize("absent", [False, True])
+def test_python_does_not_start(troubled: LaunchFolder, tmp_path: Path, absent: bool) -> None:
     broken = tmp_path / "python"
-    broken.write_text("#!/bin/sh\nexit 1\n")
-    broken.chmod(0o755)
-    said = run_with(troubled, "no-python", (sys.executable, str(broken)))
+    if not absent:
+        broken.write_text("#!/bin/sh\nexit 1\n")
+        broken.chmod(0o755)
+    run = "no-python" if absent else "broken-python"
+    said = run_with(troubled, run, (sys.executable, str(broken)))
     (warning,) = warnings(said)
-    assert "the recorder of this run" in warning
-    rows = troubled.tasks("no-python")
+    assert ("the run has no record of its own" if absent else "the recorder of this run") in warning
+    rows = troubled.tasks(run)
     assert sorted(row["exit_code"] for row in rows) == [0, 3]
 
 

@@ -39,16 +39,16 @@ tracer_hooks_task() {
 # Leave a note of what holds till the task is started, and in tracer_hooks_lines nxf_launch's text:
 # by way of the file, for $(…) would fork. While the note is there, nothing of the task was started.
 tracer_hooks_read_launch() {
-    local line
     tracer_hooks_lines=()
+    # No loop with its own `<`: after one, bash gives what it starts with & its own standard input.
     {
         {
             echo "missing: it ended before the supervisor could start it"
             declare -f nxf_launch
-        } > "$tracer_hooks_marker" &&
-            while IFS= read -r line; do
-                tracer_hooks_lines+=("$line")
-            done < "$tracer_hooks_marker"
+        } > "$tracer_hooks_marker" && {
+            mapfile -t tracer_hooks_lines < "$tracer_hooks_marker" ||
+                IFS= read -r -d '' tracer_hooks_lines < "$tracer_hooks_marker"
+        }
     } 2> /dev/null || true
 }
 
