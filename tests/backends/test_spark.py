@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -130,11 +131,14 @@ def test_whole_numbers_beside_nulls_stay_exact(spark: Callable[[str | None], Tab
 
 
 def plain(value: Any) -> Any:
-    """Frames and dataclasses as dicts and lists."""
+    """Frames and dataclasses, with what is made when it is asked for, as dicts and lists."""
     if isinstance(value, pd.DataFrame):
         return records(value)
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+        shown = [field.name for field in fields(value) if field.repr]
+        made = [name for one in type(value).__mro__ for name, what in vars(one).items()
+                if isinstance(what, (property, cached_property))]  # fmt: skip
+        return {name: plain(getattr(value, name)) for name in [*shown, *made]}
     if isinstance(value, Mapping):
         return {key: plain(one) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
