@@ -201,6 +201,18 @@ def test_out_of_memory_is_memory_however_short() -> None:
     assert label(task(**killed), events=event("oom", "{}")) == "memory_bound"
 
 
+def test_what_ran_elsewhere_is_not_to_be_put_into_one_task() -> None:
+    short = BUSY | {"waits": (0.0, 0.0, 0.0, 0.0, 0.4)}
+    found = of(task(**short, tags=[("elsewhere", "job")]), task("other", step="here", **short))
+    elsewhere, here = (found.verdict(row) for row in records(found.steps))
+    assert elsewhere["label"] == here["label"] == "too_short"
+    assert "elsewhere" in elsewhere["advice"]
+    assert "put several into one task" in here["advice"]
+    assert {found.verdict(row)["advice"] for row in records(found.tasks)} == {
+        elsewhere["advice"], here["advice"],
+    }  # fmt: skip
+
+
 def test_too_short() -> None:
     assert label(task(**BUSY | {"waits": (0.3, 0.0, 0.0, 0.0, 0.1)})) == "too_short"
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from analysis.synthetic import RUN, START, table, task
+import pytest
+from analysis.synthetic import MIB, RUN, START, table, task
 
 from tracer_hooks.analysis.summary import RunReport, summarise
+from tracer_hooks.report.opening import opening
 from tracer_hooks.report.points import Point, points
+from tracer_hooks.report.sentences import SENTENCES
 from tracer_hooks.report.verdict_text import dashboard_sentence, run_sentences
 
 
@@ -95,3 +98,24 @@ def test_who_waits_for_cores_that_others_have_is_told_so() -> None:
     ):
         report = of({**waiting("a", *waits), "cpu_s": cpu_s}, hosts=hosts)
         assert ("look for what else runs" in " ".join(run_sentences(report))) is told
+
+
+@pytest.mark.parametrize(
+    ("peak", "said"),
+    [(97, "97 % of the 100 MiB asked for."), (130, "30 % more than the 100 MiB asked for."),
+     (1079, "10.8 times the 100 MiB asked for.")],
+)  # fmt: skip
+def test_more_memory_than_was_asked_for_is_no_share_of_it(peak: int, said: str) -> None:
+    evidence = {"memory_requested_bytes": 100 * MIB, "memory_peak_bytes": peak * MIB,
+                "used_share": peak / 100}  # fmt: skip
+    assert SENTENCES["memory_tight"](evidence).endswith(said)
+
+
+def test_a_run_of_no_pipeline_is_named_once() -> None:
+    named, nameless = (
+        summarise({"tasks": table("tasks", [{**task(), "pipeline": pipeline}])}, RUN)
+        for pipeline in ("rnaseq", None)
+    )
+    assert RUN in opening(named).outcome
+    assert opening(nameless).name == RUN
+    assert RUN not in opening(nameless).outcome

@@ -77,7 +77,9 @@ def _idle(e: Evidence) -> str:
     return "Find what it waits for (a lock, a timer, a service); until then it blocks its cores."
 
 
-def _too_short(_: Evidence) -> str:
+def _too_short(e: Evidence) -> str:
+    if e.get("reason") == "elsewhere":
+        return "Its work ran, or was to run, elsewhere, where nothing was observed: see its tags."
     return "Nothing to speed up within it; if there are many, put several into one task."
 
 

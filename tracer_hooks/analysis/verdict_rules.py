@@ -113,6 +113,7 @@ def _labelled(e: ir.Table) -> ir.Table:
         else_=1 - largest,
     )  # fmt: skip
     reason = ibis.cases(
+        ((label == "too_short") & elsewhere, "elsewhere"),
         (label != "uncertain", ibis.null("string")),
         (e.known_s.isnull() | e.cpu_share.isnull(), "not_measured"),
         (active, "near_contention"),

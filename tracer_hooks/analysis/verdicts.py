@@ -145,7 +145,10 @@ def _by_step(t: Relations) -> ir.Table:
         # Sure of the attempts, and of their being most of the step.
         confidence=ibis.coalesce(again.sure, again.sure_alike) * again.label_share,
         **{name: again[name] for name in EVIDENCE if name != "reason"},
-        reason=ibis.ifelse(again.said == "uncertain",
-                           ibis.ifelse(again.label_share > 0.5, again.reason, "mixed_attempts"),
-                           ibis.null("string")),
+        reason=ibis.cases(
+            ((again.said == "uncertain") & (again.label_share > 0.5), again.reason),
+            (again.said == "uncertain", "mixed_attempts"),
+            ((again.said == "too_short") & (again.elsewhere_count > 0), "elsewhere"),
+            else_=ibis.null("string"),
+        ),
     ).order_by("step")  # fmt: skip

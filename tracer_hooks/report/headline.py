@@ -35,7 +35,8 @@ def outcome(report: RunReport) -> str:
     """Which run it was, when, by whom and where, as far as that is known."""
     run, hosts = report.run, report.totals["host_count"]
     where = fit(run["host"], 30) if run["host"] and hosts <= 1 else plural(hosts, "host")
-    parts = [f"run {fit(run['run_id'], 48)}"]
+    # Of a run of no pipeline the title is its id.
+    parts = [f"run {fit(run['run_id'], 48)}"] if run["pipeline"] else []
     if run["started_at"] is not None:
         parts.append(moment(run["started_at"]))
     if hosts or run["host"]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 Evidence: TypeAlias = Mapping[str, Any]
 _NAME_WIDTH = 40
+_TIMES = 2  # from here on a share of what was asked for reads better as a multiple
 _TO_SPARE = 1.25  # what a request for memory should leave above the peak
 
 
@@ -141,7 +142,14 @@ def _less_memory(e: Evidence) -> str:
 
 def _memory_tight(e: Evidence) -> str:
     request, peak = asked(size(e["memory_requested_bytes"])), size(e["memory_peak_bytes"])
-    return f"peaked at {peak} of memory, {percent(e['used_share'])} of the {request} asked for."
+    share = e["used_share"]
+    if share >= _TIMES:
+        return f"peaked at {peak} of memory, {number(share)} times the {request} asked for."
+    if share > 1:
+        return (
+            f"peaked at {peak} of memory, {percent(share - 1)} more than the {request} asked for."
+        )
+    return f"peaked at {peak} of memory, {percent(share)} of the {request} asked for."
 
 
 def _more_memory(e: Evidence) -> str:
