@@ -184,6 +184,17 @@ def resize(terminal: int, lines: int, columns: int) -> None:
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
 
+def test_an_encoding_that_lacks_our_signs_ends_nothing(tmp_path: Path) -> None:
+    poor = {"PYTHONIOENCODING": "ascii"}
+    done = tracer_hooks("top", "--store", tmp_path, env=environment(**poor))
+    assert done.returncode == 0
+    assert done.stdout.startswith("0 runs, 0 tasks .")
+    with top(tmp_path, **poor) as terminal:
+        assert "Nothing runs here now" in terminal.reading("q: quit")
+        terminal.typed(b"q")
+        assert terminal.ended()[0] == 0
+
+
 def test_keys_in_a_terminal(tmp_path: Path) -> None:
     process = run(
         tmp_path, "bash", "-c", "sleep 60; true", wait=False, run="the-run", step="wait-here"

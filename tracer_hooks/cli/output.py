@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TextIO, cast
+
+from tracer_hooks.report.text import encodable
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -34,6 +37,8 @@ def console(file: TextIO | None = None) -> Console:
 
     stream = file or sys.stdout
     if stream.isatty():
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a sign that it lacks must not end a command
         return Quiet(file=stream, highlight=False, markup=False, emoji=False)
     width = None if "COLUMNS" in os.environ else PIPED_WIDTH
     plain = cast("TextIO", _Trimmed(stream))
@@ -48,8 +53,6 @@ class _Page(Protocol):
 
 def print_page(report: Any, page: _Page) -> None:
     """The page on stdout: in colour, and as wide as the terminal, if stdout is one."""
-    from tracer_hooks.report.text import encodable
-
     out = console()
     text = page.render(
         report, color=out.color_system is not None and not out.no_color, width=out.width
@@ -58,13 +61,15 @@ def print_page(report: Any, page: _Page) -> None:
 
 
 class _Trimmed:
-    """A stream that drops the blanks with which tables fill their last column."""
+    """A stream that drops the blanks with which tables fill their last column, and takes plain
+    signs for those that its encoding cannot hold."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        return self._stream.write("\n".join(line.rstrip(" ") for line in text.split("\n")))
+        text = "\n".join(line.rstrip(" ") for line in text.split("\n"))
+        return self._stream.write(encodable(text, self._stream.encoding))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
