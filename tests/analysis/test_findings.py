@@ -271,6 +271,14 @@ def test_who_reads_pages_again_for_want_of_memory_is_not_told_to_sync_less() -> 
         assert ("blocked_on_disk" in kinds) is told
 
 
+@pytest.mark.parametrize(("scale", "told"), [(1.0, True), (0.001, False)])
+def test_what_is_too_short_to_tell_is_not_told_to_wait(scale: float, told: bool) -> None:
+    waits = tuple(scale * part for part in (4.0, 0.0, 0.0, 0.0, 6.0))
+    rows = {"tasks": table("tasks", [quiet(waits=waits, cpu_s=scale * 4.0)])}
+    kinds = [finding.kind for finding in summarise(rows, RUN).findings]
+    assert ("idle" in kinds) is told
+
+
 def test_what_waited_and_then_failed_is_no_idle_step() -> None:
     waited = {"waits": (0.1, 0.0, 0.0, 0.0, 9.9), "cpu_s": 0.1}
     assert "idle" in found(quiet(**waited))

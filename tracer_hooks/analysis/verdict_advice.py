@@ -94,7 +94,7 @@ _UNCERTAIN = {
 
 
 def _uncertain(e: Evidence) -> str:
-    mixed = "No one thing holds it back: speeding up any one part saves less than half."
+    mixed = "Speeding up any one part saves less than half."
     return _UNCERTAIN.get(e.get("reason") or "", mixed)
 
 
