@@ -10,25 +10,20 @@ from tracer_hooks.analysis.tables import records
 from tracer_hooks.report import failures
 from tracer_hooks.report.cost import cost_markdown
 from tracer_hooks.report.headline import (
-    NETWORK,
-    leftover,
     lower_bound,
-    network_of,
-    networked,
     processes,
 )
 from tracer_hooks.report.opening import opening
 from tracer_hooks.report.palette import PARTS
+from tracer_hooks.report.plain_tables import NAME_WIDTH, step_table, tool_table
 from tracer_hooks.report.points import points
 from tracer_hooks.report.provenance import how_we_know
 from tracer_hooks.report.text import fit
 from tracer_hooks.report.units import (
-    asked,
     cores,
     count,
     cpu_time,
     duration,
-    number,
     percent,
     size,
     whole_percent,
@@ -44,7 +39,6 @@ MAX_STEPS = 25
 MAX_TASKS = 10
 MAX_TOOLS = 15
 MAX_POINTS = 15
-_NAME = 80
 # What Markdown or GitHub would make something of: emphasis, code, links, tables, mathematics; an
 # underscore within a word, :emoji:, an address; and at the start a list, a rule, a heading.
 _SPECIAL = re.compile(
@@ -103,7 +97,7 @@ def _findings(report: RunReport) -> list[str]:
 
 def _waits(report: RunReport) -> list[str]:
     rows = [
-        [fit(row["step"], _NAME), duration(row["wall_s"]),
+        [fit(row["step"], NAME_WIDTH), duration(row["wall_s"]),
          *(whole_percent(row[f"{part.name}_share"]) for part in PARTS)]
         for row in records(report.steps.head(MAX_STEPS))
     ]  # fmt: skip
@@ -115,35 +109,21 @@ def _waits(report: RunReport) -> list[str]:
 
 def _verdicts(report: RunReport) -> list[str]:
     rows = [
-        [fit(one.step, _NAME), one.title, one.why, percent(one.confidence), percent(one.share)]
+        [fit(one.step, NAME_WIDTH), one.title, one.why, percent(one.confidence), percent(one.share)]
         for one in step_verdicts(report, MAX_STEPS)
     ]
     return _table(["step", "verdict", "because", "sure", "of its time"], rows, left=3)
 
 
 def _steps(report: RunReport) -> list[str]:
-    network = networked(report)
-    rows = [
-        [
-            fit(row["step"], _NAME), count(row["count"]), count(row["attempt_count"]),
-            duration(row["wall_s"]), lower_bound(row, cpu_time(row["cpu_s"])),
-            cores(row["cores_mean"]), asked(number(row["cpus_requested"])),
-            size(row["memory_peak_bytes"]), asked(size(row["memory_requested_bytes"])),
-            size(row["disk_read_bytes"]), size(row["disk_write_bytes"]),
-            *(network_of(row) if network else []),
-        ]
-        for row in records(report.steps.head(MAX_STEPS))
-    ]  # fmt: skip
-    titles = ["step", "tasks", "attempts", "wall", "CPU", "cores used", "cores asked",
-              "peak memory", "memory asked", "read", "written",
-              *(NETWORK if network else [])]  # fmt: skip
-    return _table(titles, rows, more=_more(len(report.steps) - len(rows), "step"))
+    titles, rows, rest = step_table(report, MAX_STEPS, "wall", "wall_s")
+    return _table(titles, rows, more=_more(rest, "step"))
 
 
 def _tasks(report: RunReport) -> list[str]:
     rows = [
         [
-            fit(row["task_name"] or row["task_id"], _NAME), row["status"] or "unknown",
+            fit(row["task_name"] or row["task_id"], NAME_WIDTH), row["status"] or "unknown",
             duration(row["wall_s"]), lower_bound(row, cpu_time(row["cpu_s"])),
             cores(row["cores_mean"]), size(row["memory_peak_bytes"]), processes(row),
         ]
@@ -154,20 +134,9 @@ def _tasks(report: RunReport) -> list[str]:
 
 
 def _tools(report: RunReport) -> list[str]:
-    named = report.tools[report.tools["kind"] == "tool"]
-    rest = report.tools[report.tools["kind"] != "tool"]
-    shown = [*records(named.head(MAX_TOOLS)), *records(rest)]
-    rows: list[list[str]] = [
-        [
-            fit(row["tool"], _NAME) if row["kind"] == "tool" else "no named process",
-            count(row["count"]), duration(leftover(row["cpu_s"])),
-            percent(leftover(row["cpu_share"])),
-            size(row["memory_peak_bytes"]),
-        ]
-        for row in shown
-    ]  # fmt: skip
-    titles = ["tool", "ran", "CPU", "share", "peak memory"]
-    return _table(titles, rows, more=_more(len(named) - MAX_TOOLS, "tool"))
+    titles, rows, rest = tool_table(report, MAX_TOOLS)
+    named = [[name or "no named process", *cells] for name, *cells in rows]
+    return _table(titles, named, more=_more(rest, "tool"))
 
 
 def _table(

@@ -10,27 +10,16 @@ from tracer_hooks.analysis.summary import RunReport, summarise
 from tracer_hooks.analysis.tables import records
 from tracer_hooks.report import failures
 from tracer_hooks.report.cost import cost_html
-from tracer_hooks.report.headline import (
-    NETWORK,
-    leftover,
-    lower_bound,
-    network_of,
-    networked,
-)
 from tracer_hooks.report.opening import opening
 from tracer_hooks.report.palette import PARTS
+from tracer_hooks.report.plain_tables import NAME_WIDTH, step_table, tool_table
 from tracer_hooks.report.points import points
 from tracer_hooks.report.provenance import how_we_know
 from tracer_hooks.report.text import fit
 from tracer_hooks.report.units import (
-    asked,
-    cores,
     count,
-    cpu_time,
     duration,
-    number,
     percent,
-    size,
     whole_percent,
 )
 from tracer_hooks.report.verdict_text import step_verdicts
@@ -41,7 +30,6 @@ if TYPE_CHECKING:
     from tracer_hooks.analysis.tables import Tables
 
 _ROWS = 15
-_NAME = 80
 # Of the notebook's own colours only, so that it reads in light and dark themes alike.
 _COLORS = {"cpu": "#2e9e5b", "runnable": "#e0a100", "disk": "#d1495b", "network": "#8e5bd0"}
 _STYLE = """
@@ -141,7 +129,7 @@ def _waits(report: RunReport) -> str:
     steps = records(report.steps.head(_ROWS))
     longest = max((row["wall_s"] or 0.0 for row in steps), default=0.0)
     rows = [
-        [fit(row["step"], _NAME), duration(row["wall_s"]), _Html(_bar(row, longest)),
+        [fit(row["step"], NAME_WIDTH), duration(row["wall_s"]), _Html(_bar(row, longest)),
          *(whole_percent(row[f"{part.name}_share"]) for part in PARTS)]
         for row in steps
     ]  # fmt: skip
@@ -166,7 +154,7 @@ def _bar(row: Mapping[str, Any], longest: float) -> str:
 
 def _verdicts(report: RunReport) -> str:
     rows = [
-        [fit(one.step, _NAME), one.title, percent(one.confidence), percent(one.share), one.why]
+        [fit(one.step, NAME_WIDTH), one.title, percent(one.confidence), percent(one.share), one.why]
         for one in step_verdicts(report, _ROWS)
     ]
     titles = ["step", "verdict", "sure", "of its time", "because"]
@@ -174,37 +162,14 @@ def _verdicts(report: RunReport) -> str:
 
 
 def _steps(report: RunReport) -> str:
-    network = networked(report)
-    rows = [
-        [
-            fit(row["step"], _NAME), count(row["count"]), count(row["attempt_count"]),
-            duration(row["wall_max_s"]), lower_bound(row, cpu_time(row["cpu_s"])),
-            cores(row["cores_mean"]), asked(number(row["cpus_requested"])),
-            size(row["memory_peak_bytes"]), asked(size(row["memory_requested_bytes"])),
-            size(row["disk_read_bytes"]), size(row["disk_write_bytes"]),
-            *(network_of(row) if network else []),
-        ]
-        for row in records(report.steps.head(_ROWS))
-    ]  # fmt: skip
-    titles = ["step", "tasks", "attempts", "longest", "CPU", "cores used", "cores asked",
-              "peak memory", "memory asked", "read", "written",
-              *(NETWORK if network else [])]  # fmt: skip
-    return _table(titles, rows, more=len(report.steps) - len(rows))
+    titles, rows, rest = step_table(report, _ROWS, "longest", "wall_max_s")
+    return _table(titles, rows, more=rest)
 
 
 def _tools(report: RunReport) -> str:
-    named = report.tools[report.tools["kind"] == "tool"]
-    rest = records(report.tools[report.tools["kind"] != "tool"])
-    rows: list[list[str | _Html]] = [
-        [
-            fit(row["tool"], _NAME) if row["kind"] == "tool" else _NOBODY,
-            count(row["count"]), duration(leftover(row["cpu_s"])),
-            percent(leftover(row["cpu_share"])),
-            size(row["memory_peak_bytes"]),
-        ]
-        for row in [*records(named.head(_ROWS)), *rest]
-    ]  # fmt: skip
-    return _table(["tool", "ran", "CPU", "share", "peak memory"], rows, more=len(named) - _ROWS)
+    titles, rows, rest = tool_table(report, _ROWS)
+    named = [[name or _NOBODY, *cells] for name, *cells in rows]
+    return _table(titles, named, more=rest)
 
 
 def _findings(report: RunReport) -> str:
