@@ -65,6 +65,7 @@ class Wrapper:
     folder: Path
     launch: str = "/bin/bash -ue {folder}/.command.sh"
     home: Path = HOME
+    own: str = "true"  # the pipeline's beforeScript, which the engine puts behind our hook
 
     def run(self, script: str, *, hooked: bool, supervisor: Path = SUPERVISOR) -> Seen:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -79,7 +80,7 @@ class Wrapper:
         (self.folder / ".command.run").write_text(WRAPPER % {
             "folder": quoted,
             "launch": self.launch.format(folder=quoted),
-            "before": hook if hooked else "true",
+            "before": f"{hook if hooked else 'true'}\n{self.own}",
         })  # fmt: skip
         # As from the engine: a pipe that nobody closes, so a task must not get it.
         stdin, held = os.pipe()
@@ -150,6 +151,31 @@ def test_a_task_runs_once_where_the_supervisor_is_broken(wrapper: Wrapper, tmp_p
     assert (seen.status, seen.out) == (5, "out\n")
     noted = (wrapper.folder / ".command.tracer").read_text()
     assert noted.startswith("partly: the supervisor did not start (exit status 3 of ")
+
+
+STRICT = ["IFS=$'\\n\\t'", "set -o noclobber"]
+
+
+@pytest.mark.parametrize("own", STRICT)
+def test_a_shell_that_the_pipeline_made_strict(wrapper: Wrapper, own: str) -> None:
+    wrapper.own = own
+    script = "echo out; ulimit -c 0; kill -9 $$"
+    bare = wrapper.run(script, hooked=False)
+    assert wrapper.run(script, hooked=True) == bare
+    assert len(wrapper.commands()) == 1
+    assert (wrapper.folder / ".command.tracer").read_text() == ""
+
+
+@pytest.mark.parametrize("own", STRICT)
+def test_a_strict_shell_where_there_is_no_supervisor(
+    wrapper: Wrapper, tmp_path: Path, own: str
+) -> None:
+    wrapper.own = own
+    seen = wrapper.run("echo out", hooked=True, supervisor=tmp_path / "nowhere.py")
+    assert (seen.status, seen.out) == (0, "out\n")
+    assert (wrapper.folder / ".command.tracer").read_text().startswith("partly: there is no ")
+    (path,) = wrapper.store.glob("spool/r/bash.*.jsonl")
+    assert json.loads(path.read_text().splitlines()[-1])["cpu_s"] >= 0
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from tracer_hooks.analysis.cost_tools import tool_costs
 from tracer_hooks.analysis.failures import BAD, WAY
 from tracer_hooks.analysis.groups import check_group, tag_of
 from tracer_hooks.analysis.later import ibis
+from tracer_hooks.analysis.made_later import MadeLater
 from tracer_hooks.analysis.tables import Relations, Tables, relations
 from tracer_hooks.prices.rates import Pricing, Rates, rates
 
@@ -32,7 +33,7 @@ COSTS = ("allocated", *PARTS, "failed")
 
 
 @dataclass(frozen=True)
-class CostReport:
+class CostReport(MadeLater):
     """What a run cost. Frames have the columns of COSTS in units of `run["currency"]`; all but
     `steps` are made when they are first asked for.
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tracer_hooks.analysis.attempts import attempts
 from tracer_hooks.analysis.later import ibis
+from tracer_hooks.analysis.made_later import MadeLater
 from tracer_hooks.analysis.tables import Relations, Tables, attempt_key, relations
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ _KEPT = (
 
 
 @dataclass(frozen=True)
-class Failures:
+class Failures(MadeLater):
     """All that is known of the attempts that went wrong; each frame is made when it is first asked
     for."""
 

@@ -50,8 +50,8 @@ _EXPLAINED = {
     "memory_bound": ("blocked_on_disk",),
     "idle": ("cores_unused",),
     "elsewhere": ("idle", "waited_for_network", "cores_unused"),
-    # Of a few milliseconds the start itself is a part, and the rest is too little to go by.
-    "too_short": ("idle", "blocked_on_disk", "waited_for_network", "cores_unused"),
+    # Of a moment the start itself is a part, and the rest is too little to go by.
+    "too_short": ("idle", "blocked_on_disk", "waited_for_network"),
 }
 
 

@@ -74,6 +74,7 @@ class Memory:
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._rows: dict[str, int] = {}  # of the tables that DuckDB knows
         self._files: set[str] = set()  # those of them that it reads from files
+        self._derived: set[str] = set()  # and those that are made of others
 
     def derived(self, name: str, relations: Any, build: Build) -> ir.Table:
         """The result of `build(relations)` as an unbound table, computed when it is needed. It has
@@ -136,11 +137,13 @@ class Memory:
         else:
             introduce(connection, name, self._run(query, from_files=from_files))
         self._rows[name] = rows
+        self._derived.add(name)
 
     def _forget_files(self) -> None:
-        for name in self._files:
+        for name in self._files | self._derived:  # what is made of them may be but a view
             self._rows.pop(name, None)
         self._files.clear()
+        self._derived.clear()
 
     def _kept(self, relations: Any, build: Build, arguments: tuple[Hashable, ...]) -> Compiled:
         key = (build, *arguments)

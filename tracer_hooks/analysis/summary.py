@@ -12,6 +12,7 @@ from tracer_hooks.analysis.coverage import coverage
 from tracer_hooks.analysis.dashboard import dashboard
 from tracer_hooks.analysis.failures import Failures, failures
 from tracer_hooks.analysis.findings import Finding, Measured, findings
+from tracer_hooks.analysis.made_later import MadeLater
 from tracer_hooks.analysis.tables import Relations, Tables, records, relations
 from tracer_hooks.analysis.verdicts import Verdicts, verdicts
 from tracer_hooks.store.runs import TASK_COLUMNS, derive
@@ -57,6 +58,12 @@ class RunReport:
     failures: Failures | None = None
     cost: CostReport | None = None
 
+    def make(self) -> None:
+        """Make all frames now, for whoever keeps the report: the store may change, or go."""
+        for part in (self.frames, self.verdicts, self.failures, self.cost):
+            if part is not None:
+                part.make()
+
     @property
     def tasks(self) -> pd.DataFrame:
         """See above."""
@@ -74,7 +81,7 @@ class RunReport:
 
 
 @dataclass(frozen=True)
-class Frames:
+class Frames(MadeLater):
     """The large frames of a report, which not every renderer shows."""
 
     relations: Relations

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracer_hooks.analysis.critical_path import by_end, critical_path
 from tracer_hooks.analysis.later import ibis
+from tracer_hooks.analysis.made_later import MadeLater
 from tracer_hooks.analysis.tables import Relations, Tables, records, relations
 from tracer_hooks.analysis.verdict_advice import advice
 from tracer_hooks.analysis.verdict_inputs import LARGEST, SUMS, inputs
@@ -32,7 +33,7 @@ LABELS = (
 
 
 @dataclass(frozen=True)
-class Verdicts:
+class Verdicts(MadeLater):
     """The verdicts of one run.
 
     `tasks` (made when it is first asked for): one row per attempt, in the order of
@@ -139,6 +140,7 @@ def _by_step(t: Relations) -> ir.Table:
         **{name: told[name].max() for name in LARGEST},
     )
     again = judged(summed)
+    mostly_elsewhere = again.elsewhere_count * 2 > again.attempt_count
     return again.select(
         "step", "attempt_count", "label_share",
         label=again.said,
@@ -148,7 +150,7 @@ def _by_step(t: Relations) -> ir.Table:
         reason=ibis.cases(
             ((again.said == "uncertain") & (again.label_share > 0.5), again.reason),
             (again.said == "uncertain", "mixed_attempts"),
-            ((again.said == "too_short") & (again.elsewhere_count > 0), "elsewhere"),
+            ((again.said == "too_short") & mostly_elsewhere, "elsewhere"),
             else_=ibis.null("string"),
         ),
     ).order_by("step")  # fmt: skip

@@ -56,7 +56,8 @@ def screen(
             first = min(max(0, view.row - few + 1), shown - few)
             parts.append(_runs(runs[first : first + few], view.row - first, width))
         room = max(3, height - 6 - (few + 2 if shown else 0))
-        first = max(0, view.row - shown - room + 1)
+        # They may have become fewer since the row was chosen.
+        first = min(max(0, view.row - shown - room + 1), max(0, len(tasks) - room))
         if tasks:
             parts.append(_tasks(tasks[first : first + room], view.row - shown - first, width))
         elif not shown:
@@ -89,7 +90,7 @@ def _table(
     """A table of at most `width` cells: names are cut, and figures, which a cut would change, are
     left out by whole columns in the order of `go_first`. Columns of figures begin with `>`."""
     wide = {
-        name: max(len(name.lstrip(">")), *(row[index].cell_len for row in rows))
+        name: max([len(name.lstrip(">")), *(row[index].cell_len for row in rows)])
         for index, name in enumerate(columns)
     }
     fitted = {

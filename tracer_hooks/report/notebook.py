@@ -50,7 +50,8 @@ class Report(RunReport):
 
     @classmethod
     def of(cls, report: RunReport) -> Report:
-        """The same report, with the methods below."""
+        """The same report, with the methods below and all its frames."""
+        report.make()
         return cls(**{field.name: getattr(report, field.name) for field in fields(report)})
 
     @classmethod

@@ -22,6 +22,7 @@ class Connection(H11Protocol):
 
     answers = False  # rather than waits for a request
     since = 0.0
+    unsent = 0  # bytes of answers, when last looked at
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -30,7 +31,7 @@ class Connection(H11Protocol):
         self._wait()
         others = [one for one in self.connections if isinstance(one, Connection) and one != self]
         if len(others) >= MOST:
-            min(others, key=lambda one: (one.answers, one.since)).drop()
+            min(others, key=lambda one: (one.is_busy(), one.since)).drop()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """They went."""
@@ -53,12 +54,28 @@ class Connection(H11Protocol):
     def _wait(self) -> None:
         self._cancel()
         self.answers, self.since = False, self.loop.time()
-        self._timer = self.loop.call_later(PATIENCE_S, self.drop)
+        self.unsent = 0 if self.transport.is_closing() else self._unsent()
+        self._timer = self.loop.call_later(PATIENCE_S, self._lose_patience)
 
     def _cancel(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _lose_patience(self) -> None:
+        left = self._unsent()
+        if 0 < left < self.unsent:  # an answer is on its way over a slow line
+            self.unsent = left
+            self._timer = self.loop.call_later(PATIENCE_S, self._lose_patience)
+        else:
+            self.drop()
+
+    def _unsent(self) -> int:
+        return self.transport.get_write_buffer_size()
+
+    def is_busy(self) -> bool:
+        """Whether it is being answered, or what it was answered is still on its way."""
+        return self.answers or self._unsent() > 0
 
     def drop(self) -> None:
         """Close it, whatever was on its way."""

@@ -9,7 +9,7 @@ tracer_hooks_dies() {
 
 tracer_hooks_say_death() {
     local name=${BASH_SOURCE[${#BASH_SOURCE[@]} - 1]} said dead line head
-    { tracer_hooks_dies; } > "$tracer_hooks_marker" 2>&1
+    { tracer_hooks_dies; } >| "$tracer_hooks_marker" 2>&1
     { IFS= read -r dead && IFS= read -r said; } < "$tracer_hooks_marker" || return 0
     # NAME: line NUMBER: PID Killed      /bin/bash -c …
     if [[ $said =~ ^(.*[^0-9])([0-9]+)([^0-9]*[^0-9 ])\ +$dead\ (.+)/bin/bash\ -c ]]; then

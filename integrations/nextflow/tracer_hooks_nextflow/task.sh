@@ -28,7 +28,7 @@ tracer_hooks_task() {
     if [ "${#tracer_hooks_command[@]}" = 0 ]; then
         if ! tracer_hooks_load; then
             echo "missing: there is no $tracer_hooks_home/task_otherwise.sh on this host" \
-                > "$tracer_hooks_marker" || true
+                >| "$tracer_hooks_marker" || true
             return
         fi 2> /dev/null
         tracer_hooks_entering
@@ -45,7 +45,7 @@ tracer_hooks_read_launch() {
         {
             echo "missing: it ended before the supervisor could start it"
             declare -f nxf_launch
-        } > "$tracer_hooks_marker" && {
+        } >| "$tracer_hooks_marker" && {
             mapfile -t tracer_hooks_lines < "$tracer_hooks_marker" ||
                 IFS= read -r -d '' tracer_hooks_lines < "$tracer_hooks_marker"
         }
@@ -99,22 +99,22 @@ tracer_hooks_launch() {
         tracer_hooks_start "$tracer_hooks_python" -I -S "$tracer_hooks_supervisor" \
             "${tracer_hooks_options[@]}" -- || status=$?
     fi
-    if [ "$status" = 0 ] || [ ! -s "$tracer_hooks_marker" ]; then
-        return "$status"
-    fi
-    if [ "${#tracer_hooks_command[@]}" != 0 ] && tracer_hooks_by_signal; then
+    if [ "$status" = 0 ] || ! tracer_hooks_unstarted; then
         return "$status"
     fi
     tracer_hooks_without "the supervisor did not start (exit status $status of $tracer_hooks_python)"
 }
 
-# Whether a signal ended the task: then the shell says so, as it would have.
-tracer_hooks_by_signal() {
+# Whether nothing of the task was started: our note of that stands there still. If it says that a
+# signal ended the task, the shell says so, as it would have.
+tracer_hooks_unstarted() {
     local word number pid core
-    { read -r word number pid core < "$tracer_hooks_marker"; } 2> /dev/null || return 1
-    [ "$word" = signal ] || return 1
-    . "$tracer_hooks_home/death.sh" || true
-    { : > "$tracer_hooks_marker"; } 2> /dev/null || true
+    { IFS=' ' read -r word number pid core < "$tracer_hooks_marker"; } 2> /dev/null || return 1
+    if [ "$word" = signal ]; then
+        . "$tracer_hooks_home/death.sh" || true
+        { : >| "$tracer_hooks_marker"; } 2> /dev/null || true
+    fi
+    [ "$word" = missing: ]
 }
 
 # Whether the supervisor can be started here; if not, tracer_hooks_why says why.
@@ -141,7 +141,7 @@ tracer_hooks_without() {
         tracer_hooks_entering
         tracer_hooks_alone "$1"
     else
-        { echo "missing: $1" > "$tracer_hooks_marker"; } 2> /dev/null || true
+        { echo "missing: $1" >| "$tracer_hooks_marker"; } 2> /dev/null || true
         "${tracer_hooks_command[@]}"
     fi
 }

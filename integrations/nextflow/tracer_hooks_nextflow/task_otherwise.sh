@@ -10,7 +10,7 @@ tracer_hooks_entering() {
         eval "tracer_hooks_original() $(declare -f nxf_launch | tail -n +2)"
         return
     fi
-    printf -v tracer_hooks_code '{ : > %q; } 2> /dev/null; SHLVL=$((SHLVL - 1))' "$tracer_hooks_marker"
+    printf -v tracer_hooks_code '{ : >| %q; } 2> /dev/null; SHLVL=$((SHLVL - 1))' "$tracer_hooks_marker"
     if [ -f "$tracer_hooks_home/enter.sh" ]; then
         tracer_hooks_enter=$tracer_hooks_home/enter.sh
         if [ -n "${BASH_ENV:-}" ]; then
@@ -63,12 +63,12 @@ tracer_hooks_alone() {
     tracer_hooks_start || status=$?
     end=$(tracer_hooks_now)
     # Only this shell itself knows the CPU time of what it has waited for: no $(…) here.
-    if times > "$marker" && { read -r _ && read -r user system; } < "$marker"; then
+    if times >| "$marker" && { read -r _ && IFS=$' \t' read -r user system; } < "$marker"; then
         tracer_hooks_micros user system
         cpu=$((user + system))
     fi 2> /dev/null || true
     { [ -z "$spool" ] || tracer_hooks_last_lines "$1" >> "$spool"; } 2> /dev/null || spool=
-    { if [ -n "$spool" ]; then echo "partly: $1"; else echo "missing: $1"; fi > "$marker"; } \
+    { if [ -n "$spool" ]; then echo "partly: $1"; else echo "missing: $1"; fi >| "$marker"; } \
         2> /dev/null || true
     return "$status"
 }
