@@ -94,6 +94,14 @@ def test_what_runs_is_printed_once_for_a_pipe(tmp_path: Path) -> None:
         end(process)
 
 
+@pytest.mark.parametrize("left", [0, 1, 3])
+def test_a_row_that_is_no_longer_there_ends_nothing(left: int) -> None:
+    out = Console(width=80, height=24, file=io.StringIO())
+    out.print(screen(View(row=60), [], TASKS[:left], [], (80, 24), True))
+    for each in TASKS[:left]:
+        assert each.stem in out.file.getvalue()  # type: ignore[attr-defined]
+
+
 def test_what_nobody_asked_for_is_no_figure() -> None:
     unasked = dataclasses.replace(task("a"), cores_requested=None, cores_used=None)
     assert total([unasked.cores_requested, unasked.cores_used]) is None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import os
+import pickle
+import shutil
 import subprocess
 import sys
 from datetime import timedelta
@@ -142,3 +145,13 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
     done = th.run(["printf", "%s", odd], store=tmp_path, step=odd, run=odd, stdout=-1)
     assert done.stdout == b"\xff\xfe"
     assert len(done.report().tasks) == 1
+
+
+def test_a_report_that_is_kept_stays_what_it_was(tmp_path: Path) -> None:
+    th.run(["true"], store=tmp_path, run="R")
+    kept = th.report("R", store=tmp_path)
+    shutil.rmtree(tmp_path)
+    again = pickle.loads(pickle.dumps(copy.deepcopy(kept)))
+    for report in (kept, again):
+        assert len(report.tasks) == len(report.by_task) == len(report.verdicts.tasks) == 1
+    assert again.text() == kept.text()

@@ -6,13 +6,16 @@ import asyncio
 import contextlib
 import socket
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.server.serving import served
 
 uvicorn = pytest.importorskip("uvicorn")
+connections = pytest.importorskip("tracer_hooks.server.connections")
 MANY = 300  # more than are held, and than uvicorn itself would answer beside
 
 
@@ -32,25 +35,29 @@ def test_many_idle_and_slow_connections_keep_nobody_out(tmp_path: Path) -> None:
             assert held[0].recv(1) == b""  # it made room
 
 
-def test_a_request_that_never_ends_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tracer_hooks.server import connections
+@contextlib.asynccontextmanager
+async def listening(body: bytes) -> AsyncIterator[tuple[Any, int]]:
+    """What knows the connections, and the port, of a server that answers all with `body`."""
 
+    async def answer(scope: object, receive: object, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": body})
+
+    config = uvicorn.Config(answer, log_config=None, lifespan="off")
+    config.load()
+    state = uvicorn.server.ServerState()
+    server = await asyncio.get_running_loop().create_server(
+        lambda: connections.Connection(config, state, {}), "127.0.0.1", 0
+    )
+    async with server:
+        yield state, server.sockets[0].getsockname()[1]
+
+
+def test_a_request_that_never_ends_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "PATIENCE_S", 0.3)
 
-    async def answer(scope: object, receive: object, send: object) -> None:
-        await send({"type": "http.response.start", "status": 204, "headers": []})  # type: ignore[operator]
-        await send({"type": "http.response.body"})  # type: ignore[operator]
-
     async def ask() -> tuple[bytes, bytes]:
-        config = uvicorn.Config(answer, log_config=None, lifespan="off")
-        config.load()
-        state = uvicorn.server.ServerState()
-        loop = asyncio.get_running_loop()
-        server = await loop.create_server(
-            lambda: connections.Connection(config, state, {}), "127.0.0.1", 0
-        )
-        async with server:
-            port = server.sockets[0].getsockname()[1]
+        async with listening(b"") as (state, port):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
             first = await reader.readuntil(b"\r\n\r\n")
@@ -66,5 +73,25 @@ def test_a_request_that_never_ends_is_not_waited_for(monkeypatch: pytest.MonkeyP
             return first, b""
 
     first, rest = asyncio.run(ask())
-    assert first.startswith(b"HTTP/1.1 204")
-    assert rest == b""
+    assert first.startswith(b"HTTP/1.1 200")
+    assert rest in (b"", b"0\r\n\r\n")
+
+
+def test_an_answer_over_a_slow_line_arrives_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "PATIENCE_S", 0.3)
+    body = b"x" * 20_000_000
+
+    async def ask() -> int:
+        async with listening(body) as (_, port):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**20)
+            writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            got = 0
+            while got < len(body):
+                piece = await reader.read(2**20)
+                if not piece:
+                    break
+                got += len(piece)
+                await asyncio.sleep(0.05)
+            return got
+
+    assert asyncio.run(ask()) >= len(body)

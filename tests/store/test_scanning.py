@@ -11,6 +11,7 @@ import pytest
 
 from tracer_hooks.analysis import memory, usage
 from tracer_hooks.analysis.tables import loaded, relations
+from tracer_hooks.analysis.verdicts import verdicts
 from tracer_hooks.errors import TracerError
 from tracer_hooks.store import TABLES, Store
 
@@ -62,6 +63,20 @@ def test_a_part_that_is_gone_before_it_is_read(tmp_path: Path) -> None:
     assert t.frame(usage._by_tool)["count"].sum() == 9  # now DuckDB knows the files of `tools`
     store.compact("one")
     assert t.record(usage_of_tools)["rows"] == 9
+
+
+@pytest.mark.parametrize("many", [250_000, 1])
+def test_what_is_derived_of_parts_that_are_gone_is_derived_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    monkeypatch.setattr(memory, "MANY_ROWS", many)
+    store = filled(tmp_path, 3)
+    t = relations(store, "one")
+    assert usage.totals(t)["attempt_count"] == 9
+    assert t.frame(usage._by_tool)["count"].sum() == 9
+    store.compact("one")
+    assert len(verdicts(t).tasks) == 9
+    assert usage.by_step(t)["attempt_count"].sum() == 9
 
 
 def usage_of_tools(t):  # type: ignore[no-untyped-def]
