@@ -68,6 +68,41 @@ def test_the_block_alone_is_measured(tmp_path: Path) -> None:
     assert list(traced.report().tasks["task_id"]) == ["T"]
 
 
+CONTENDED = """
+import os, sys, time
+import tracer_hooks as th
+def burn(seconds):
+    end = time.thread_time() + seconds
+    while time.thread_time() < end: pass
+def waited_s(): return int(open("/proc/self/schedstat").read().split()[1]) / 1e9
+everywhere = os.sched_getaffinity(0)
+os.sched_setaffinity(0, {min(everywhere)})
+rival = os.fork()
+if not rival:
+    burn(30)
+    os._exit(0)
+burn(0.3)
+os.kill(rival, 9)
+os.waitpid(rival, 0)
+os.sched_setaffinity(0, everywhere)
+before_s = waited_s()
+with th.trace(store=sys.argv[1], run="R", task="T"):
+    burn(0.3)
+    within_s = waited_s() - before_s
+print(before_s, within_s)
+"""
+
+
+def test_what_the_process_waited_for_a_core_before_is_not_counted(tmp_path: Path) -> None:
+    done = script(CONTENDED, str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    before_s, within_s = map(float, done.stdout.split())
+    assert before_s > 0.15
+    row = tasks(tmp_path, "R")["T"]
+    # what it waits between the last look and the block's end no look sees
+    assert row["wall_runnable_s"] == pytest.approx(within_s, abs=0.05)
+
+
 def test_nothing_is_left_in_the_process(tmp_path: Path) -> None:
     before = descriptors(), threading.active_count(), signal.getsignal(signal.SIGCHLD)
     had = children()

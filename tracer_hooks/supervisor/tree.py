@@ -276,6 +276,8 @@ class Tree:
             image.user_base_s, image.system_base_s = stat.user_s, stat.system_s
             image.io_base = self.proc.io("%d" % pid) or image.io_base
             image.born = now
+            self.waited_ns -= process.waited_ns  # what it waited for a CPU before is none of ours
+            process.waited_ns = 0
         return process
 
     def _find_kin(self, image: Image, stat: Stat) -> None:
