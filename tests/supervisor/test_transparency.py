@@ -47,6 +47,8 @@ def test_commands_that_cannot_be_started(tmp_path: Path) -> None:
         shell = subprocess.run(["bash", "-c", '"$@"', "-", *command], capture_output=True)
         observed = observe(tmp_path / "store", command)
         assert observed.returncode == expected == shell.returncode, command
+        why = "No such file or directory" if expected == 127 else "Permission denied"
+        assert observed.stderr.decode() == f"tracer-hooks: {command[0]}: {why}\n"
 
 
 def test_script_without_a_shebang_runs_as_in_a_shell(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def start(
             posix.kill(posix.getpid(), _signal.SIGKILL)
         errno = _become(arguments, inherited, ignored)
         posix.write(failed_write, b"%d" % errno)
-        posix._exit(_exit_status(errno))
+        posix._exit(_refused(arguments[0], errno))
     finally:
         posix._exit(NOT_EXECUTABLE)
 
@@ -110,7 +110,8 @@ def instead(command: "list[str]", inherited: Inherited, ignored: "tuple[int, ...
     Returns the exit status that a shell would show if it can't be executed.
     """
     libc.prctl(libc.PR_SET_CHILD_SUBREAPER, 0)
-    return _exit_status(_become([_bytes(word) for word in command], inherited, ignored))
+    arguments = [_bytes(word) for word in command]
+    return _refused(arguments[0], _become(arguments, inherited, ignored))
 
 
 def _become(arguments: "list[bytes]", inherited: Inherited, ignored: "tuple[int, ...]") -> int:
@@ -123,7 +124,12 @@ def _become(arguments: "list[bytes]", inherited: Inherited, ignored: "tuple[int,
     return _exec(arguments, inherited.environment)
 
 
-def _exit_status(errno: int) -> int:
+def _refused(name: bytes, errno: int) -> int:
+    """Say that a command can't be executed, as a shell would have; its exit status."""
+    try:
+        posix.write(2, b"tracer-hooks: %s: %s\n" % (name, posix.strerror(errno).encode()))
+    except OSError:
+        pass  # nobody is there to be told
     return NOT_FOUND if errno in (_ENOENT, _ENOTDIR) else NOT_EXECUTABLE
 
 
