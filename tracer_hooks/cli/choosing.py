@@ -78,7 +78,8 @@ def newest(
     found = [str(run_id) for run_id in earlier[same]["run_id"]]
     if not found:
         of = "without a pipeline's name" if nameless else f"of pipeline {name!r}"
-        raise TracerError(f"no {'earlier ' if before else ''}run {of} in {store.place}")
+        what = f"no {'earlier ' if before else ''}run {of} in {store.place}"
+        raise TracerError(f"{what}: name both runs" if before else what)
     return found[:last]
 
 

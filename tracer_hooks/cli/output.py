@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys
@@ -87,8 +88,11 @@ def write_whole(path: str, text: str) -> None:
     try:
         partial.write_text(text, encoding="utf-8", errors="backslashreplace")
         partial.replace(target)
-    except BaseException:
-        partial.unlink(missing_ok=True)
+    except BaseException as error:
+        with contextlib.suppress(OSError):  # there may be no such folder
+            partial.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            error.filename = path  # who reads the message knows nothing of the other
         raise
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 # The kind of each event and its detail.
+# Where the kernel's word of one process is more than any look saw.
+_HELD = dict.fromkeys(("rusage", "taskstats"), "the largest process that ended")
 Happened: TypeAlias = "Sequence[tuple[str, Mapping[str, Any]]]"
 
 
@@ -26,6 +28,7 @@ def use(page: Page, a: Mapping[str, Any], happened: Happened) -> None:
     note = f"{duration(a['cpu_s'])} of CPU time"
     if a["cpu_unattributed_s"] and a["cpu_s"]:
         note += f", {percent(a['cpu_unattributed_s'] / a['cpu_s'])} of no named process"
+    held = _HELD.get(a["memory_source"] or "", "all processes at one moment")
     source = f" ({clean(a['memory_source'])})" if a["memory_source"] else ""
     blind = network_blind_spot(a["network_source"] or "")
     allowed = limits(next((detail for kind, detail in happened if kind == "limit"), {}))
@@ -34,7 +37,7 @@ def use(page: Page, a: Mapping[str, Any], happened: Happened) -> None:
     figures = (
         ("cores", asked(number(a["cpus_requested"])), cores(a["cores_mean"]), note),
         ("memory", asked(size(a["memory_requested_bytes"])), size(a["memory_peak_bytes"]),
-         f"peak, all processes at one moment{source}"),
+         f"peak, {held}{source}"),
         ("time", asked(duration(a["time_requested_s"])), duration(a["wall_s"]), ""),
         ("read", UNKNOWN, size(a["disk_read_bytes"]), _with_cache(a["io_read_chars"])),
         ("written", UNKNOWN, size(a["disk_write_bytes"]), _with_cache(a["io_write_chars"])),
