@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import select
@@ -127,8 +128,11 @@ def _state(pid: int) -> str:
 
 def _child(pid: int, comm: str) -> int | None:
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    named = {Path(f"/proc/{each}/comm").read_text().strip(): int(each) for each in children}
-    return named.get(comm)
+    for each in children:
+        with contextlib.suppress(OSError):  # it may have been reaped meanwhile
+            if Path(f"/proc/{each}/comm").read_text().strip() == comm:
+                return int(each)
+    return None
 
 
 def _until(happens: Callable[[], object], timeout_s: float = 10.0) -> None:
