@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from datetime import datetime, timezone
@@ -19,7 +20,11 @@ from airflow.exceptions import AirflowSkipException
 
 
 def opened(process: Path) -> list[Path]:
-    return [entry.readlink() for entry in (process / "fd").iterdir()]
+    found = []
+    for entry in (process / "fd").iterdir():
+        with contextlib.suppress(OSError):  # closed since it was listed
+            found.append(entry.readlink())
+    return found
 
 
 with DAG(
