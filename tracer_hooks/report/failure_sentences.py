@@ -59,11 +59,15 @@ def last_words(failed: Row, evidence: Row) -> list[str]:
 
 def _lost(lost: Row) -> str:
     last = lost["last_at"]
-    text = "Nothing was recorded of its end: whoever watched it was killed, or its host stopped"
+    text = (
+        "Nothing was recorded of its end: whoever watched it was killed, its host stopped, or the"
+        " store was full"
+    )
     if lost["host_lived_on"]:
         text = (
             "Nothing was recorded of its end, though its host lived on for at least"
-            f" {duration(lost['host_lived_on_s'])}: the supervisor was killed"
+            f" {duration(lost['host_lived_on_s'])}: the supervisor was killed, or the store was"
+            " full"
         )
     return text + (f"; last heard of at {moment(last)}." if last is not None else ".")
 
