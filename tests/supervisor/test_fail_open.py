@@ -220,8 +220,8 @@ def test_unknown_option_is_one_line() -> None:
 def test_a_killed_command_is_not_our_failure(tmp_path: Path) -> None:
     observed = observe(tmp_path, ["sh", "-c", f"kill -{int(signal.SIGKILL)} $$"])
     kinds = [line["kind"] for line in observed.of_type("e")]
-    assert "failure" in kinds
-    assert "degraded" not in kinds
+    # on a busy host the kernel's exit records may be there in time, with delays to tell
+    assert [kind for kind in kinds if kind != "delays"] == ["failure"]
 
 
 def test_a_monitor_whose_looks_fail_still_records_the_end(tmp_path: Path) -> None:

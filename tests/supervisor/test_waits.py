@@ -47,6 +47,14 @@ def test_a_connection_among_many_is_found() -> None:
                 end.close()
 
 
+@pytest.mark.parametrize(("stat", "kind"), [(None, ""), (b"7 (x) S 1", IDLE)])
+def test_who_ends_while_looked_at_is_no_refusal(stat: bytes | None, kind: str) -> None:
+    proc: Any = SimpleNamespace(waiting_in=lambda *_: None, read=lambda *_: stat)
+    waits = WaitReader(proc)
+    assert waits.look(7, 7, b"S") == kind
+    assert waits.network_known is (stat is None)
+
+
 @pytest.mark.parametrize(
     ("family", "kind", "read"),
     [

@@ -70,6 +70,8 @@ class WaitReader:
         if state == b"D":
             return IDLE if function and function.startswith(_NOT_DISK) else DISK
         if function is None:
+            if not self._proc.read("%d/task/%d/stat" % (pid, tid), 256):
+                return ""  # it has ended since its state was read
             self.network_known = False
             return IDLE
         if function.startswith(_NETWORK):
