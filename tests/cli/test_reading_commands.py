@@ -258,3 +258,18 @@ def test_a_store_that_may_only_be_read_is_read(command: list[str], store: Path) 
 def test_a_side_that_names_no_run_is_refused(nobody: str, store: Path, capsys: Capsys) -> None:
     done = here(capsys, "compare", nobody, "latest", "--store", store)
     assert "names no run" in one_error(done, 2)
+
+
+def test_a_file_that_cannot_be_written_is_named_as_it_was_given(
+    store: Path, tmp_path: Path, capsys: Capsys
+) -> None:
+    path = str(tmp_path / "nowhere" / "report.html")
+    done = here(capsys, "report", "--store", store, "--format", "html", "--output", path)
+    assert one_error(done, 1) == f"No such file or directory: {path}"
+
+
+def test_compare_without_an_earlier_run_says_what_to_name(tmp_path: Path, capsys: Capsys) -> None:
+    tracer_hooks("run", "--store", tmp_path, "--run", "R", "true")
+    said = one_error(here(capsys, "compare", "--store", tmp_path), 1)
+    assert said.startswith("no earlier run without a pipeline's name in ")
+    assert said.endswith(": name both runs")

@@ -120,6 +120,14 @@ def test_network_bytes_are_shown_for_the_task_its_course_and_its_processes() -> 
     assert "7.00 MiB 512 B" in text
 
 
+@pytest.mark.parametrize(
+    ("source", "held"),
+    [("pss", "all processes at one moment"), ("rusage", "the largest process that ended")],
+)
+def test_whose_peak_it_is_is_said(source: str, held: str) -> None:
+    assert f"peak, {held} ({source})" in told(task("t1", memory_source=source))
+
+
 def test_a_bound_on_processes_is_said_to_be_one() -> None:
     text = told(task(process_count=90, short_process_count=80, process_count_source="estimated"))
     assert "processes at most 90 at most 80 shorter than one polling interval" in text
