@@ -111,6 +111,7 @@ def test_the_data_holds_every_attempt_and_nothing_missing_is_0() -> None:
 def test_a_host_that_was_not_read_has_no_panel() -> None:
     bare = html.render(in_full({"tasks": table("tasks", [task("a")])}))
     assert "The host was not read" in bare
+    assert bare.count('<figure class="panel">') == 1
     assert 'id="host-chart"' not in bare
     assert 'id="host-chart"' in html.render(in_full(sequencing_run(3)))
 

@@ -13,6 +13,7 @@ import sqlite3
 import subprocess
 import sys
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from tracer_hooks.isolated import isolated
@@ -124,7 +125,11 @@ def _missing(store: Any, run_id: str, counted: Any) -> Iterator[tuple[str, dict[
 def _spools(root: Path, run_id: str) -> set[str]:
     """The names of the run's spools, as the tables have them."""
     folders = Layout(root).spool_folders().get(run_id, [])
-    return {path.name.removesuffix(SUFFIX) for folder in folders for path in folder.iterdir()}
+    names: set[str] = set()
+    for folder in folders:
+        with suppress(FileNotFoundError):  # all that was in it has been ingested since
+            names.update(path.name.removesuffix(SUFFIX) for path in folder.iterdir())
+    return names
 
 
 def _rows(table: pa.Table) -> list[dict[str, Any]]:
