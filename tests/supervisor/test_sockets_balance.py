@@ -67,6 +67,32 @@ def test_one_look_at_many_is_not_enough() -> None:
     assert told(0, [1000] * 100, 100) is None
 
 
+def glimpsed(number: int, connections: int, rivals: int | None, seen: int = 0) -> int | None:
+    """How many of the unseen are the tree's, if 100 processes are known and some were glimpsed."""
+    books = Books()
+    for owner in range(seen):
+        books.seen(image(owner + 1))
+    for owner in range(number):
+        books.glimpsed(image(seen + owner + 1))
+    for _ in range(connections):
+        books.unseen(0, 1000)
+    balance = books.balance(lambda _: 100, rivals)
+    return None if balance is None else balance[0].sockets
+
+
+def test_processes_that_were_glimpsed_are_evidence() -> None:
+    assert glimpsed(3, 100, rivals=0) == 100
+    assert glimpsed(2, 100, rivals=0) is None
+    assert glimpsed(1, 99, rivals=0, seen=1) == 99
+    assert glimpsed(8, 90, rivals=0) is None
+
+
+def test_glimpses_are_no_evidence_where_another_peer_may_be_meant() -> None:
+    assert glimpsed(8, 100, rivals=2) == 100
+    assert glimpsed(8, 100, rivals=3) is None
+    assert glimpsed(8, 100, rivals=None) is None
+
+
 def test_not_every_process_is_known() -> None:
     assert told(5, [1000] * 95, None) is None
 
@@ -128,10 +154,26 @@ def test_two_tasks_that_are_alike_have_as_many_as_they_had_processes() -> None:
     assert shared(200, own=100, of_others=100, sizes=(1000, 2000)) == 0  # which of them matters
 
 
+def test_tasks_that_are_alike_and_were_only_glimpsed() -> None:
+    def ours(sizes: list[int]) -> int | None:
+        books = Books()
+        for number in range(3):
+            books.glimpsed(image(number + 1))
+        for sent in sizes:
+            books.unseen(0, sent)
+        books.compare(lambda _: 100, 100)
+        balance = books.balance(lambda _: 100, 0)
+        return None if balance is None else balance[0].sent
+
+    assert ours([1000] * 200) == 100_000
+    assert ours([1000] * 100 + [300] * 100) is None
+
+
 def test_supervisors_tell_each_other_how_many_processes_connected() -> None:
     first = Claims("/proc", "self")
     assert first.heard() == set()
     first.tell_counts({PEER: 5})  # to nobody: the next comes later
+    first._since -= 1.0
     second = Claims("/proc", "self")
     first.tell_counts({PEER: 7})  # from before the second listened
     first.tell_counts({PEER: 17})

@@ -60,7 +60,7 @@ def test_1000_connections_of_short_children(nobody: Nobody) -> None:
 def test_by_polling_each_is_counted_or_said_not_to_be(nobody: Nobody) -> None:
     """How many looks catch depends on the machine; what they do not tell is never lost or made."""
     (lines,) = nobody.at_once([storm(Server().port, 300, 100_000)], "--capture", "poll")
-    assert 0 < sent(lines) <= 30.1 * MB
+    assert sent(lines) <= 30.1 * MB
     assert sent(lines) + unattributed(lines)["not_counted_tx_bytes"] >= 29.4 * MB
 
 
@@ -118,18 +118,23 @@ def test_two_tasks_at_once(nobody: Nobody) -> None:
     assert sent(idle) == 0  # measured: it has no socket
 
 
-def test_two_tasks_that_share_a_peer_are_told_apart_by_what_they_move(nobody: Nobody) -> None:
-    port = Server().port
-    sizes = (100_000, 30_000)
-    told = nobody.at_once([storm(port, 300, size) for size in sizes])
-    for size, lines in zip(sizes, told, strict=True):
-        assert sent(lines) == pytest.approx(300 * size, rel=0.02)
+@pytest.mark.parametrize("sizes", [(100_000, 30_000), (100_000, 100_000)])
+def test_two_tasks_that_share_a_peer(nobody: Nobody, sizes: tuple[int, int]) -> None:
+    """Told apart by what they move, and if they are alike by telling each other of themselves.
 
-
-def test_two_tasks_that_share_a_peer_and_are_alike_tell_each_other(nobody: Nobody) -> None:
-    port = Server().port
-    for lines in nobody.at_once([storm(port, 300, 100_000)] * 2):
-        assert sent(lines) == pytest.approx(30 * MB, rel=0.02)
+    On a slow host a task may be so seldom seen to connect that its bytes are said to be unknown.
+    """
+    for _ in range(5):
+        port = Server().port
+        told = nobody.at_once([storm(port, 300, size) for size in sizes])
+        exact = [sent(told[n]) == pytest.approx(300 * sizes[n], rel=0.02) for n in (0, 1)]
+        for number, lines in enumerate(told):
+            assert exact[number] or sent(lines) <= 0.1 * 300 * sizes[number]
+            doubtful = unattributed(lines)["not_counted_tx_bytes"]
+            assert exact[number] or sent(lines) + doubtful >= 0.98 * 300 * sizes[number]
+        if all(exact):
+            return
+    pytest.fail("never told both")
 
 
 def test_what_cannot_be_told_apart_is_counted_for_none(nobody: Nobody) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     Found = tuple[int, int, bytes, bytes, bytes, int, int, int, int]
 
 LISTEN = 10
+CLOSED = (4, 5, 9, 11)  # FIN_WAIT1, FIN_WAIT2, LAST_ACK and CLOSING
 _AF_NETLINK, _SOCK_DIAG = 16, 4
 _CLOEXEC = 0o2000000
 _DONE, _ERROR = 3, 2

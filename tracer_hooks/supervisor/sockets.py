@@ -12,6 +12,7 @@ from tracer_hooks.supervisor.process import Process
 from tracer_hooks.supervisor.sockets_bytes import Bytes
 from tracer_hooks.supervisor.sockets_datagrams import Datagrams
 from tracer_hooks.supervisor.sockets_holders import Holders, socket_inodes
+from tracer_hooks.supervisor.sockets_later import Later
 from tracer_hooks.supervisor.sockets_namespace import Namespace, namespace_of
 from tracer_hooks.supervisor.sockets_openers import Openers, find_openers
 from tracer_hooks.supervisor.sockets_owned import Connections
@@ -89,6 +90,8 @@ class NetworkSource(Source):
             elif self._openers is not None:
                 why = "UDP is not counted: so many tasks of this cgroup have it counted already"
                 observer.degraded("network", why)
+        # where the kernel tells who opened a socket, nothing is left to ask
+        self._later = Later(observer.tree) if self._openers is None else None
         self._all = {self._home: self._connections(space)}
         self._where = {}  # type: dict[int, str]  # the namespace of each live image
         self._refused = set()  # type: set[str]
@@ -106,9 +109,8 @@ class NetworkSource(Source):
         self._behind = self._broken = False
 
     def _connections(self, space: Namespace) -> Connections:
-        return Connections(
-            space, self._holders, self._credit, self._observer.ended_of, self._openers
-        )
+        count = self._observer.ended_of
+        return Connections(space, self._holders, self._credit, count, self._openers, self._later)
 
     def _knows_all(self) -> bool:
         """Whether the tree is told of every process."""
@@ -144,6 +146,8 @@ class NetworkSource(Source):
                 self._next = now + self._idle_s()
                 return
         begin = time.process_time()
+        if self._later is not None:
+            self._later.answer(now)
         self._look_for_namespaces()
         for connections in list(self._all.values()):
             if self._has_news(connections, now):
@@ -182,6 +186,8 @@ class NetworkSource(Source):
         if not self._looks:
             return
         try:
+            if self._later is not None:
+                self._later.answer(float("inf"))
             if self._datagrams is not None:
                 self._datagrams.look(now, last=True)
             for name in list(self._all):

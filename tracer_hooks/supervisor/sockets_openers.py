@@ -5,6 +5,7 @@ theirs even if they lived a millisecond; one that it never had is somebody else'
 """
 
 from tracer_hooks.supervisor.sockets_created import Created
+from tracer_hooks.supervisor.sockets_later import LATER_S, there_at
 from tracer_hooks.supervisor.sources import Refused
 from tracer_hooks.supervisor.tree import Tree
 
@@ -19,9 +20,7 @@ if TYPE_CHECKING:
 ANOTHERS = "another's"
 UNTOLD = "untold"  # the socket was accepted, or opened before anybody listened
 LATER = "later"  # what the tree did at that time is still to be read
-_LATER_S = 0.3
 _IMAGES_AT_MOST = 8192
-_TICK_S = 0.02  # what is found in /proc began up to a tick later than it seems
 
 
 class Openers:
@@ -49,11 +48,10 @@ class Openers:
 
     def opened_by(self, pid: int, at: float, now: float) -> "Union[Image, str]":
         """The same for what process `pid` opened at a time."""
-        for image in reversed(self._images.get(pid, ())):
-            ended = image.ended is None or at <= image.ended + _TICK_S
-            if image.born - _TICK_S <= at and ended:
-                return image
-        if now - at < _LATER_S:
+        image = there_at(at, self._images.get(pid, ()))
+        if image is not None:
+            return image
+        if now - at < LATER_S:
             return LATER
         return ANOTHERS if self._complete() else UNTOLD
 

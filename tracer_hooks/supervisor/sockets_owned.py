@@ -8,20 +8,23 @@ which the tree listens. The rest is left to the evidence that there is of its pe
 
 import posix
 
-from tracer_hooks.supervisor.sock_diag import LISTEN, Lost, destroyed, parse_destroyed
+from tracer_hooks.supervisor.process import Process
+from tracer_hooks.supervisor.sock_diag import CLOSED, LISTEN, Lost, destroyed, parse_destroyed
 from tracer_hooks.supervisor.sockets_bytes import Bytes
 from tracer_hooks.supervisor.sockets_holders import Holders
 from tracer_hooks.supervisor.sockets_namespace import Namespace
 from tracer_hooks.supervisor.sockets_openers import LATER, UNTOLD
 from tracer_hooks.supervisor.sockets_peers import Peers
+from tracer_hooks.supervisor.sockets_untold import Untold
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Union
 
-    from tracer_hooks.supervisor.process import Image, Process
+    from tracer_hooks.supervisor.process import Image
     from tracer_hooks.supervisor.sockets_balance import Count
+    from tracer_hooks.supervisor.sockets_later import Later
     from tracer_hooks.supervisor.sockets_openers import Openers
     from tracer_hooks.supervisor.sockets_peers import Key
 
@@ -59,8 +62,9 @@ class Connections:
         credit: "Callable[[Process | Image, int, int], None]",
         count: "Count",
         openers: "Openers | None" = None,
+        later: "Later | None" = None,
     ) -> None:
-        """`count` says how many processes of some kinds have ended."""
+        """`count` says how many processes of some kinds have ended, `later` who they were."""
         self.space = space
         self.openers = openers
         self.peers = Peers()
@@ -73,13 +77,15 @@ class Connections:
         self._holders = holders
         self._credit = credit
         self._count_processes = count
+        self._later = later
         self._ours = {}  # type: dict[int, _Socket]
         self._strangers = {}  # type: dict[int, int]  # cookie: how often nobody of ours held it
         self._ports = {}  # type: dict[bytes, bool]  # somebody listens: is it the tree
         self._now = 0.0
         self._missed = {}  # type: dict[int, int]  # inode: dumps that need not come again
-        self._ever = None  # type: int | None  # connections at the first dump, less those opened
-        self._connected = self._heard = 0
+        self._untold = Untold()
+        # What was closed and not over at the last dump: mostly it waits for its last packet again.
+        self._closed = {}  # type: dict[int, Found]
         self._uid = posix.getuid()
 
     def __len__(self) -> int:
@@ -92,25 +98,29 @@ class Connections:
     def drain(self, now: float) -> bool:
         """Take the news of ended sockets; True if some of them were never seen before."""
         self._now = now
+        self._hear_ends()
+        unseen = bool(self.pending)
+        self._hear_claims()
+        return unseen
+
+    def _hear_ends(self) -> None:
         if self.space.ends is None:
-            self._hear_claims()
-            return False
+            return
         try:
             for cookie, message in destroyed(self.space.ends):
-                self._heard += 1
+                self._untold.told(cookie)
+                self._closed.pop(cookie, None)
                 ours = self._ours.pop(cookie, None)
                 if ours is not None:
                     found = parse_destroyed(message)
                     self._count(ours, found[7], found[8])
                     if ours.peer is not None:
-                        self.peers.ended(ours.peer, now - ours.seen, now, found[7], found[8])
+                        known_s = self._now - ours.seen
+                        self.peers.ended(ours.peer, known_s, self._now, found[7], found[8])
                 elif self._strangers.pop(cookie, 0) < 2:
                     self.pending.append(parse_destroyed(message))
         except Lost:
             self.lost = True
-        unseen = bool(self.pending)
-        self._hear_claims()
-        return unseen
 
     def must_dump(self, held: "dict[int, int]") -> bool:
         """Whether a dump can tell something new, given the inodes of the tree's sockets.
@@ -143,7 +153,7 @@ class Connections:
             self.settle()
         for key in heard:
             peers.another(key, self._now)
-            if key in claims.counts and peers.is_ours(key):
+            if key in claims.counts:
                 peers.compare(key, self._count_processes, claims.of_others(key))
         if last or claims.may_tell(self._now):
             keys = peers.take_active()
@@ -168,25 +178,39 @@ class Connections:
         """
         self._now = now
         unknown = []
-        connected = 0
+        connected = set()
         present = set()
         inodes = set()
+        self._closed.clear()
+        heard = len(self.pending)
         for found in self.space.dump():
             cookie = found[0]
             present.add(cookie)
-            connected += found[1] != LISTEN
+            if found[1] != LISTEN:
+                connected.add(cookie)
             inodes.add(found[6])
             ours = self._ours.get(cookie)
             if ours is not None:
                 self._count(ours, found[7], found[8])
             elif self._strangers.get(cookie, 0) < 2:
-                unknown.append(found)
-        self._account_for_all(connected)
+                if found[1] in CLOSED and not found[6]:  # its end will tell, if it comes in time
+                    self._closed[cookie] = found
+                else:
+                    unknown.append(found)
+        if self._untold.first:  # they were closed before the task began
+            self._strangers.update(dict.fromkeys(self._closed, 2))
+            self._closed.clear()
+        self._untold.dumped(connected, self.space.opened())
         self._forget(present)
+        shown = inodes.union(before, self._missed)
+        late = {pid for inode, pid in held.items() if inode not in shown}
         for inode in held:  # what is known has nothing new to show either
             self._missed[inode] = _MISSES if inode in inodes else self._missed.get(inode, 0) + 1
         if unknown:
             self._find_owners(unknown, held, name, before)
+        if late and self.openers is None:
+            self._hear_ends()
+            self._glimpse(name(late), self.pending[heard:])
         self.settle()
 
     @property
@@ -197,18 +221,29 @@ class Connections:
     def outstanding(self) -> int:
         """How many connections have ended in this namespace of which the kernel is still to tell.
 
-        About: what was there or was opened since, and neither was there at the last dump nor was
-        heard of. 0 if that can't be known.
+        0 if that can't be known.
         """
         opened = self.space.opened()
-        if self.space.ends is None or self._ever is None or opened < 0:
-            return 0
-        return self._ever + opened - self._connected - self._heard
+        return 0 if self.space.ends is None or opened < 0 else self._untold.number(opened)
 
-    def _account_for_all(self, connected: int) -> None:
-        if self._ever is None:
-            self._ever, self._heard = connected - self.space.opened(), 0
-        self._connected = connected
+    def _glimpse(self, holders: "dict[int, Owner]", ended: "list[Found]") -> None:
+        """Processes held sockets just before a dump that did not show them: they ended meanwhile.
+
+        They are among what ended in that time. If all of that went to one peer, so did they.
+        """
+        ended = [found for found in ended if found[2] not in self._ports]
+        keys = {(found[4], found[3]) for found in ended}
+        if len(keys) != 1 or len(holders) > len(ended):
+            return
+        at, key = self._now, keys.pop()
+        for pid, owner in holders.items():
+            self._when_known(pid, owner, lambda image: self.peers.glimpsed(key, at, image))
+
+    def _when_known(self, pid: int, owner: "Owner", tell: "Callable[[Image], None]") -> None:
+        if owner is not None:
+            tell(owner.image if isinstance(owner, Process) else owner)
+        elif self._later is not None:
+            self._later.ask(pid, self._now, tell)
 
     def settle(self, last: bool = False) -> None:
         """Assign the sockets that ended unseen. The `last` time none is left for later."""
@@ -233,6 +268,7 @@ class Connections:
 
     def conclude(self) -> Bytes:
         """At the end: count what can be told, and return what can't."""
+        self.pending += self._closed.values()
         self.settle(last=True)
         self._hear_claims(last=True)
         self.peers.conclude(self._now, self._count_processes)
@@ -270,16 +306,16 @@ class Connections:
             if found[1] == LISTEN:
                 self._listens(found, pid is not None)
             elif pid is not None:
-                self._adopt(found, owners.get(pid), found[6] in before)
+                self._adopt(found, pid, owners.get(pid), found[6] in before)
             elif not found[6]:
-                continue  # not accepted yet, or closed: its end will tell
+                continue  # not accepted yet
             elif not self._is_strange(found) and self._is_peer_of_ours(found):
                 doubtful[found[6]] = found
         if doubtful:  # one of ours that is new or has just ended, or another's
             ours, others = self._holders.sought(set(doubtful))
             owners = name(set(ours.values()))
             for inode, pid in ours.items():
-                self._adopt(doubtful[inode], owners.get(pid), False)
+                self._adopt(doubtful[inode], pid, owners.get(pid), False)
             for inode in others:
                 self._is_strange(doubtful[inode])
 
@@ -292,13 +328,14 @@ class Connections:
         self._strangers[cookie] = self._strangers.get(cookie, 0) + 1
         self._ports.setdefault(port, False)  # until a later dump shows otherwise
 
-    def _adopt(self, found: "Found", owner: "Owner", old: bool) -> None:
+    def _adopt(self, found: "Found", pid: int, owner: "Owner", old: bool) -> None:
         cookie, _, port, peer_port, address, _, _, received, sent = found
         self._strangers.pop(cookie, None)
         peer = None
         if port not in self._ports:  # it connected, and was not accepted
-            peer = (address, peer_port)
-            self.peers.uses(peer, self._now, owner)
+            key = peer = (address, peer_port)
+            self.peers.uses(key, self._now)
+            self._when_known(pid, owner, lambda image: self.peers.connects(key, image))
         ours = _Socket(owner, received if old else 0, sent if old else 0, peer, self._now)
         self._ours[cookie] = ours
         self.total.sockets += 1

@@ -1,0 +1,30 @@
+"""How many connections have ended of which the kernel is still to tell: it does so when it can."""
+
+
+class Untold:
+    """The account of one network namespace, from its count of all connections ever opened."""
+
+    def __init__(self) -> None:
+        self._ever = None  # type: int | None  # connections at the first dump, less those opened
+        self._living = set()  # type: set[int]  # cookies at the last dump, but of those told since
+        self._told = 0  # ends of what the last dump did not show
+
+    @property
+    def first(self) -> bool:
+        """Whether there was no dump yet."""
+        return self._ever is None
+
+    def dumped(self, living: "set[int]", opened: int) -> None:
+        """A dump has shown these connections; `opened` were opened before it."""
+        if self._ever is None:
+            self._ever, self._told = len(living) - opened, 0
+        self._living = living
+
+    def told(self, cookie: int) -> None:
+        """The kernel has told of the end of one."""
+        self._told += 1
+        self._living.discard(cookie)
+
+    def number(self, opened: int) -> int:
+        """How many there are, about, when so many were opened; 0 if no dump was made."""
+        return 0 if self._ever is None else self._ever + opened - len(self._living) - self._told
