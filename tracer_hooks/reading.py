@@ -81,7 +81,8 @@ def report(
     from tracer_hooks.report.notebook import Report
 
     opened, run_id = open_run(run, store)
-    return Report.of(summarise(tables(opened, run_id), run_id, pricing or default()))
+    known = tables(opened, run_id)
+    return Report.of(summarise(known, run_id, pricing or default(), store=store))
 
 
 def show(run: str, task: str, attempt: int | None = None, store: Path | None = None) -> TaskPage:
@@ -118,7 +119,7 @@ def task_report(run_id: str, task_id: str, attempt: int, store: Path) -> Report:
     if not own["tasks"].num_rows:
         raise TracerError(f"there is no record of task {task_id!r} in run {run_id!r}")
     # What the engine said of the whole run would be wrong for one task.
-    return Report.of_run({**own, "runs": own["runs"].slice(0, 0)}, run_id)
+    return Report.of_run({**own, "runs": own["runs"].slice(0, 0)}, run_id, store)
 
 
 def run_records(store: Store, run_ids: Collection[str] = ()) -> list[dict[str, Any]]:

@@ -123,8 +123,10 @@ def test_a_task_is_found_by_id_name_start_or_part(wanted: str, expected: str) ->
 @pytest.mark.parametrize(
     ("wanted", "said"),
     [
-        ("align", r"'align' names 2 tasks: 'align/S1', 'align/S10'"),
-        ("algin/S1", r"no task 'algin/S1' in run .*; there are 'align/S1'"),
+        ("align", r"names 2 tasks: 'align/S1' \('align S1'\), 'align/S10' \('align S10'\); name"),
+        ("algin/S1", r"no task 'algin/S1' in run .*: did you mean 'align/S1' \('align S1'\) or '"),
+        ("sort 10%_", r"did you mean 'sort/S1' \('sort 100%_'\)\?"),
+        ("zzz", r"there are 'align/S1' \('align S1'\), 'align/S10' .*, 'sort/S1' "),
         ("%", "'sort/S1'|names|no task"),
     ],
 )

@@ -66,6 +66,24 @@ def test_without_a_price_nothing_is_said_to_cost_nothing(store: Path, capsys: Ca
     text = here(capsys, "report", "second", "--store", store).stdout
     assert "No price for" in text
     assert "--prices generic" in text
+    page = here(capsys, "report", "second", "--store", store, "--format", "markdown").stdout
+    assert "- Say what it is with `--instance TYPE --region REGION`, or name" in page
+
+
+@pytest.mark.parametrize(
+    ("instance", "why", "remedy"),
+    [
+        ("m5.large", "the region of its m5.large is not known", "Say what it is with `--instance"),
+        ("m5.larch", "no sheet has a price for m5.larch", "Name prices with `--prices FILE`"),
+    ],
+)
+def test_what_was_said_already_is_no_remedy(
+    instance: str, why: str, remedy: str, store: Path, capsys: Capsys
+) -> None:
+    told = here(capsys, "cost", "first", "--store", store, "--instance", instance).stdout
+    assert why in told
+    assert remedy in told
+    assert told.count("--instance") == remedy.count("--instance")
 
 
 def test_formats_of_a_report(store: Path, capsys: Capsys) -> None:

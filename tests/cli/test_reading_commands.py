@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
+import shlex
 import shutil
 import subprocess
 from contextlib import suppress
@@ -155,6 +157,18 @@ def test_show_says_which_tasks_there_are(store: Path, capsys: Capsys) -> None:
     assert "no task 'zzz' in run 'second'" in one_error(
         here(capsys, "show", "second", "zzz", "--store", store), 1
     )
+
+
+@pytest.mark.parametrize("format_", ["text", "markdown", "json"])
+def test_what_a_report_tells_to_type_can_be_copied(
+    format_: str, store: Path, capsys: Capsys
+) -> None:
+    apart = store.rename(store.with_name("the store"))
+    told = here(capsys, "report", "second", "--store", apart, "--format", format_).stdout
+    (command,) = re.findall(r"`tracer-hooks (show [^`]+)`", told)
+    shown = here(capsys, *shlex.split(command))
+    assert shown.returncode == 0
+    assert "align-A" in shown.stdout
 
 
 def test_compact_keeps_what_is_shown(store: Path, capsys: Capsys) -> None:

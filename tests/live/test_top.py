@@ -77,10 +77,11 @@ def test_one_goes_into_a_run_and_a_task_and_back() -> None:
 
 
 def test_what_runs_is_printed_once_for_a_pipe(tmp_path: Path) -> None:
+    run(tmp_path, "true")
     done = tracer_hooks("top", "--store", tmp_path)
     assert done.returncode == 0
     assert "0 tasks" in done.stdout
-    assert "Nothing runs here now" in done.stdout
+    assert f"Nothing runs here now. `tracer-hooks runs --store {tmp_path}` shows" in done.stdout
     process = run(tmp_path, "sleep", "60", wait=False, step="wait-here", pipeline="p", cpus="2")
     try:
         said = until(
@@ -194,6 +195,7 @@ def resize(terminal: int, lines: int, columns: int) -> None:
 
 def test_an_encoding_that_lacks_our_signs_ends_nothing(tmp_path: Path) -> None:
     poor = {"PYTHONIOENCODING": "ascii"}
+    run(tmp_path, "true")
     done = tracer_hooks("top", "--store", tmp_path, env=environment(**poor))
     assert done.returncode == 0
     assert done.stdout.startswith("0 runs, 0 tasks .")
@@ -243,11 +245,22 @@ def test_a_terminal_is_left_as_it_was(tmp_path: Path, how: str) -> None:
 
 
 def test_a_dumb_terminal_gets_a_text(tmp_path: Path) -> None:
+    run(tmp_path, "true")
     with top(tmp_path, TERM="dumb") as terminal:
         status, seen = terminal.ended()
         assert status == 0
         assert "Nothing runs here now" in seen
         assert "\x1b" not in seen
+
+
+def test_no_store_is_an_error_unless_somebody_waits_for_one(tmp_path: Path) -> None:
+    none = tmp_path / "none"
+    assert f"no store at {none}" in one_error(tracer_hooks("top", "--store", none), 1)
+    with top(none) as terminal:
+        terminal.reading(f"There is no store at {none} yet"[:70])
+        terminal.typed(b"q")
+        assert terminal.ended()[0] == 0
+    assert not none.exists()
 
 
 def test_an_unknown_option_is_said() -> None:

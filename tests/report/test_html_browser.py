@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,9 +37,12 @@ ATTACKS = [
 ]
 
 
-def written(tables: dict[str, Any], path: Path, run: str = RUN, pages: int = 20) -> Path:
+def written(
+    tables: dict[str, Any], path: Path, run: str = RUN, pages: int = 20, store: str | None = None
+) -> Path:
     """The report of the run, analysed as the command line does."""
-    path.write_text(html.render(with_detail(summarise(tables, run), tables, pages)), "utf-8")
+    report = with_detail(summarise(tables, run, store=store), tables, pages)
+    path.write_text(html.render(report), "utf-8")
     return path
 
 
@@ -154,13 +158,13 @@ def test_the_page_of_a_task_opens_and_closes_by_keyboard(browser: Browser, tmp_p
 def test_a_task_that_is_not_in_the_file_says_how_to_see_it(
     browser: Browser, tmp_path: Path
 ) -> None:
-    found = opened(browser, written(many_tasks(300), tmp_path / "many.html", pages=3))
+    found = opened(browser, written(many_tasks(300), tmp_path / "many.html", pages=3, store="/a b"))
     page = found.page
     page.get_by_role("button", name="Wall").click()  # the shortest first: not among those that tell
     page.locator("#tasks-table .open").first.click()
     text = page.get_by_role("dialog").inner_text()
     assert "3 attempts that tell most" in text
-    assert f"tracer-hooks show {RUN} job" in text
+    assert re.search(rf"tracer-hooks show {RUN} job\S* --store '/a b'$", text)
     page.context.close()
 
 

@@ -29,6 +29,21 @@ def test_escaped_text_reads_as_it_was(text: str) -> None:
     assert html.unescape(rendered[3:-5]) == text
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Say `--x <Y> *z* $1|` now_", "Say <code>--x &lt;Y&gt; *z* $1|</code> now_"),
+        ("`a` or `b`", "<code>a</code> or <code>b</code>"),
+        ("\\`a`", "\\<code>a</code>"),
+        *((odd, odd) for odd in ("a`b", "``c``", "`d``e`", "``")),
+    ],
+)
+def test_what_is_to_be_typed_is_code(text: str, shown: str) -> None:
+    assert MarkdownIt("gfm-like", {"linkify": False}).render(markdown.prose(text)) == (
+        f"<p>{shown}</p>\n"
+    )
+
+
 def test_tables_keep_their_columns_whatever_the_names(any_report: RunReport) -> None:
     lines = markdown.render(any_report).splitlines()
     for place, line in enumerate(lines):

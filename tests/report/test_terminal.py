@@ -21,10 +21,16 @@ from tracer_hooks.report.units import UNKNOWN
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
+def widest(text: str) -> int:
+    """Cells of the widest line but for commands, which are never broken."""
+    lines = text.splitlines()
+    return max(cell_len(line) for line in lines if not line.strip().startswith("`tracer-hooks "))
+
+
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 160])
 def test_no_line_leaves_the_page(any_report: RunReport, width: int) -> None:
     text = terminal.render(any_report, color=False, width=width)
-    assert max(cell_len(line) for line in text.splitlines()) <= width
+    assert widest(text) <= width
     assert text.endswith("\n")
 
 
@@ -130,15 +136,15 @@ def test_a_number_of_processes_that_nobody_counted_is_a_bound() -> None:
 
 def test_every_finding_says_what_to_do(report: RunReport) -> None:
     assert set(ADVICE) == set(SENTENCES)
-    advised = [advice(finding) for finding in report.findings]
+    advised = [advice(finding, report) for finding in report.findings]
     assert all(said.endswith(".") for said in advised)
     text = " ".join(terminal.render(report, width=100).split())
     page = markdown.render(report)
     shown = [point.advice for point in points(report)]
-    assert {said.replace(RUN, "RUN") for said in shown[:5]} <= set(advised)
+    assert set(shown[:5]) <= set(advised)
     for said in shown[:5]:
         assert " ".join(said.split()) in text
-        assert markdown.escaped(said) in page
+        assert markdown.prose(said) in page
     assert [row["advice"] for row in json.as_dict(report)["findings"]] == advised
 
 
@@ -175,7 +181,7 @@ def test_rendering_never_fails(tables: dict[str, object]) -> None:
     report = Report.of_run(tables, RUN)
     for width in (40, 100):
         text = report.text(width)
-        assert max(map(cell_len, text.splitlines())) <= width
+        assert widest(text) <= width
     json.render(report)
     markdown.render(report)
     report._repr_html_()
@@ -195,5 +201,5 @@ def test_nothing_left_over_is_not_less_than_nothing() -> None:
 def test_a_command_to_type_is_not_broken() -> None:
     failed = [task("failing/A", status="failed", step="failing")]
     report = summarise({"tasks": table("tasks", failed)}, RUN)
-    for width in (60, 80, 100):
+    for width in (40, 60, 80, 100):
         assert f"`tracer-hooks show {RUN} failing/A`" in terminal.render(report, width=width)

@@ -61,6 +61,15 @@ def test_it_names_the_step_that_dominates_the_path_its_numbers_and_what_to_do() 
     assert said.endswith("sync less often.")
 
 
+def test_a_task_that_was_tried_again_is_one_task() -> None:
+    report = of(
+        attempt("fetch", 0, (1.0, 0.0, 0.0, 0.0, 0.0), status="failed"),
+        attempt("fetch", 1, (1.0, 0.0, 0.0, 0.0, 0.0), attempt=2),
+        attempt("sort", 2, (1.0, 0.0, 8.0, 0.0, 0.0)),
+    )
+    assert "(11.0 s, 3 attempts at 2 tasks in a row)" in run_sentences(report)[0]
+
+
 def test_what_costs_but_does_not_delay_is_told_beside_it() -> None:
     asleep = [attempt(f"aside{n}", 0, (0.0, 0.0, 0.0, 0.0, 9.0)) for n in range(5)]
     report = of(*asleep, attempt("long", 0, (20.0, 0.0, 0.0, 0.0, 0.0)))

@@ -19,6 +19,7 @@ from tracer_hooks.store.runs import TASK_COLUMNS, derive
 from tracer_hooks.store.schema import TABLES
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping
 
     import ibis.expr.types as ir
@@ -41,7 +42,7 @@ class RunReport:
     asked for); `hosts`: what the whole hosts did meanwhile; `verdicts`: what held each back;
     `dashboard`: what the hosts showed beside what the tasks did; `detail`: what `with_detail`
     added; `failures`: see `analysis.failures`, None where no attempt went wrong; `cost`: see
-    `analysis.cost`, None where nobody asked.
+    `analysis.cost`, None where nobody asked; `store`: which was named, None if it is the default.
     """
 
     run: Mapping[str, Any]
@@ -57,6 +58,7 @@ class RunReport:
     detail: RunDetail | None = None
     failures: Failures | None = None
     cost: CostReport | None = None
+    store: str | os.PathLike[str] | None = None
 
     def make(self) -> None:
         """Make all frames now, for whoever keeps the report: the store may change, or go."""
@@ -107,6 +109,8 @@ def summarise(
     run_id: str,
     pricing: Pricing | None = None,
     assumptions: Assumptions | None = None,
+    *,
+    store: str | os.PathLike[str] | None = None,
 ) -> RunReport:
     """Analyse the run `run_id`; tables that hold other runs too are fine. With `pricing` the report
     says what it cost, with `assumptions` also how much energy it took."""
@@ -134,6 +138,7 @@ def summarise(
         frames=Frames(t),
         failures=failures(t) if measured.failures else None,
         cost=cost(t, pricing, run_id, assumptions) if pricing else None,
+        store=store,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -170,20 +171,28 @@ def find_task(tables: Tables, run_id: str, wanted: str) -> str:
         a.task_id.contains(wanted) | name.contains(wanted),
     )
     rank = ibis.cases(*((test, place) for place, test in enumerate(tests)), else_=len(tests))
-    ranked = a.select("task_id", rank=rank).group_by("task_id").agg(rank=lambda s: s.rank.min())
+    ranked = (
+        a.select("task_id", name=name, rank=rank)
+        .group_by("task_id")
+        .agg(rank=lambda s: s.rank.min(), name=lambda s: s.name.max())
+    )
     best = t.run(ranked.order_by("rank", "task_id").limit(1000))
     if best.empty:
         raise TracerError(f"run {run_id!r} has no tasks on record yet")
     closest = int(best["rank"].iloc[0])
-    ids = [str(one) for one in best.loc[best["rank"] == closest, "task_id"]]
+    found = best[best["rank"] == closest]
+    names = {str(task_id): str(one) for task_id, one in zip(found.task_id, found.name, strict=True)}
     if closest == len(tests):
-        from difflib import get_close_matches
-
-        near = get_close_matches(wanted, ids, _LISTED) or ids
-        raise TracerError(f"no task {wanted!r} in run {run_id!r}; there are {_listed(near)}")
-    if len(ids) > 1:
-        raise TracerError(f"{wanted!r} names {len(ids)} tasks: {_listed(ids)}")
-    return ids[0]
+        none = f"no task {wanted!r} in run {run_id!r}"
+        near = _near(wanted, names)
+        if near:
+            raise TracerError(f"{none}: did you mean {_listed(near, ' or ')}?")
+        raise TracerError(f"{none}; there are {_listed(names)}")
+    if len(names) > 1:
+        raise TracerError(
+            f"{wanted!r} names {len(names)} tasks: {_listed(names)}; name one of them by its id"
+        )
+    return next(iter(names))
 
 
 def process_groups(tables: Tables) -> pd.DataFrame:
@@ -289,6 +298,16 @@ def _most(at: Numbers, values: Numbers, edges: Numbers) -> Numbers:
     return filled
 
 
-def _listed(ids: list[str]) -> str:
-    more = f" and {len(ids) - _LISTED} more" if len(ids) > _LISTED else ""
-    return ", ".join(repr(one) for one in ids[:_LISTED]) + more
+def _near(wanted: str, names: Mapping[str, str]) -> dict[str, str]:
+    """Those of the tasks whose id or name looks most like `wanted`."""
+    from difflib import get_close_matches
+
+    alike = set(get_close_matches(wanted, [*names, *names.values()], _LISTED))
+    return {i: name for i, name in names.items() if i in alike or name in alike}
+
+
+def _listed(names: Mapping[str, str], between: str = ", ") -> str:
+    """The first of the tasks: their ids, and their names where these are others."""
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    said = (f"{i!r} ({name!r})" if name not in ("", i) else repr(i) for i, name in names.items())
+    return between.join(islice(said, _LISTED)) + more

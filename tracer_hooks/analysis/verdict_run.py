@@ -53,6 +53,7 @@ def run_verdict(path: pd.DataFrame, labelled: list[dict[str, Any]]) -> dict[str,
         "evidence": {
             "path_s": whole if rows else None,
             "path_attempt_count": len(rows),
+            "path_task_count": len({row["task_id"] for row in rows}),
             "label_share": share,
             "largest_label": label,
             "label_s": dict(sorted(seconds.items(), key=lambda item: (-item[1], item[0]))),

@@ -55,7 +55,7 @@ def _execute(options: argparse.Namespace) -> int:
         record.end(status, len(TASKS))
     _say("")
     opened, run_id = open_run(run_id, store)
-    print_page(summarise(tables(opened, run_id), run_id), renderers()["text"])
+    print_page(summarise(tables(opened, run_id), run_id, store=store), renderers()["text"])
     _say(
         "\nGo on with:\n"
         f"  tracer-hooks show --store {shlex.quote(str(store))} latest annotate\n"

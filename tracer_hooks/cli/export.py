@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from tracer_hooks.cli.command import Command
 from tracer_hooks.cli.export_options import add_server, check_file
 from tracer_hooks.cli.output import Progress, warn
-from tracer_hooks.cli.parsing import add_store
+from tracer_hooks.cli.parsing import add_store, one_of
 from tracer_hooks.cli.prices import add_prices
 
 if TYPE_CHECKING:
@@ -29,11 +29,12 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     known: dict[str, Exporter | RunsExporter | Sender] = {**exporters(), **senders()}
     lines = (f"{name}: {exporter.summary}" for name, exporter in sorted(known.items()))
     about = "; ".join(lines).replace("%", "%%")  # argparse reads them as formats
-    parser.add_argument("format", metavar="FORMAT", choices=sorted(known), help=about)
+    parser.add_argument("format", metavar="FORMAT", type=one_of(*sorted(known)), help=about)
     parser.add_argument(
         "runs",
         metavar="RUN",
         nargs="*",
+        default=[],  # else argparse calls it required where FORMAT is missing
         help="a run's id, a unique prefix of it, or `latest` (the default); for openmetrics and"
         " servers any number of them, or --all",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tracer_hooks.cli.command import Command
 from tracer_hooks.cli.output import Progress, print_page, warn, write_whole
@@ -13,10 +13,6 @@ from tracer_hooks.cli.prices import add_carbon, add_prices, assumptions_of, pric
 
 if TYPE_CHECKING:
     import argparse
-
-    from tracer_hooks.analysis.carbon import Assumptions
-    from tracer_hooks.analysis.summary import RunReport
-    from tracer_hooks.prices.rates import Pricing
 
 
 _FILE_WIDTH = 120
@@ -46,6 +42,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _execute(options: argparse.Namespace) -> int:
+    from tracer_hooks.analysis.summary import summarise
     from tracer_hooks.plugins import renderers
     from tracer_hooks.reading import open_run, tables
 
@@ -55,7 +52,11 @@ def _execute(options: argparse.Namespace) -> int:
         store, run_id = open_run(options.run, options.store, progress=progress, on_warning=warn)
     pages = getattr(renderer, "task_pages", 0)
     known = tables(store, run_id, options.engine)
-    report = _analyse(known, run_id, pages, pricing, assumptions)
+    report = summarise(known, run_id, pricing, assumptions, store=options.store)
+    if pages:
+        from tracer_hooks.analysis.detail import with_detail
+
+        report = with_detail(report, known, pages)
     output = options.output or _own_file(run_id, getattr(renderer, "suffix", None))
     if output and output != "-":
         write_whole(output, renderer.render(report, color=False, width=_FILE_WIDTH))
@@ -64,23 +65,6 @@ def _execute(options: argparse.Namespace) -> int:
     else:
         print_page(report, renderer)
     return 0
-
-
-def _analyse(
-    known: dict[str, Any],
-    run_id: str,
-    task_pages: int,
-    pricing: Pricing,
-    assumptions: Assumptions | None,
-) -> RunReport:
-    from tracer_hooks.analysis.summary import summarise
-
-    report = summarise(known, run_id, pricing, assumptions)
-    if task_pages:
-        from tracer_hooks.analysis.detail import with_detail
-
-        report = with_detail(report, known, task_pages)
-    return report
 
 
 def _own_file(run_id: str, suffix: str | None) -> str | None:

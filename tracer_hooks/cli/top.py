@@ -12,6 +12,7 @@ from tracer_hooks.cli.command import Command
 from tracer_hooks.cli.output import console
 from tracer_hooks.cli.parsing import add_store
 from tracer_hooks.cli.prices import add_prices, pricing_of
+from tracer_hooks.hint import hint
 
 if TYPE_CHECKING:
     import argparse
@@ -49,12 +50,16 @@ def _execute(options: argparse.Namespace) -> int:
     from tracer_hooks.live.fleet import Fleet
 
     fleet = Fleet(Path(store_path(options.store)), rule_table().measure)
-    top = _Top(fleet, Prices(pricing_of(options)))
+    top = _Top(fleet, Prices(pricing_of(options)), options.store)
     try:
         out = console()
         # A dumb terminal cannot be drawn on: it would show the codes.
         if options.once or out.is_dumb_terminal or not (out.is_terminal and sys.stdin.isatty()):
             top.look()
+            if not fleet.runs:
+                from tracer_hooks.store import Store
+
+                Store(options.store).existing_runs()  # raises if it is none
             out.print(top.drawn((out.width, _PIPED_HEIGHT), interactive=False))
         else:
             top.follow(out, max(0.1, options.interval))
@@ -63,15 +68,26 @@ def _execute(options: argparse.Namespace) -> int:
     return 0
 
 
+def _nothing(store: str | None) -> str:
+    """What is said where nothing runs: who watches may wait for a store that is not there yet."""
+    from tracer_hooks.adapter import store_path
+
+    folder = store_path(store)
+    if not folder.is_dir():
+        return f"There is no store at {folder} yet: what begins to run there will be shown."
+    return f"Nothing runs here now. `{hint('runs', store=store)}` shows what has run."
+
+
 def _end(number: int, _: FrameType | None) -> None:
     sys.exit(128 + number)
 
 
 class _Top:
-    def __init__(self, fleet: Fleet, prices: Prices) -> None:
+    def __init__(self, fleet: Fleet, prices: Prices, store: str | None) -> None:
         from tracer_hooks.live.table import View
 
         self._fleet, self._prices = fleet, prices
+        self._store = store
         self._view: View = View()
         self._runs: list[RunNow] = []
         self._tasks: list[TaskNow] = []
@@ -101,7 +117,8 @@ class _Top:
         from tracer_hooks.cli.top_screen import screen
 
         runs, tasks = self._chosen()
-        return screen(self._view, runs, tasks, self._processes(), size, interactive)
+        nothing = "" if tasks else _nothing(self._store)
+        return screen(self._view, runs, tasks, self._processes(), size, interactive, nothing)
 
     def follow(self, out: Console, interval_s: float) -> None:
         """Draw again and again, until `q`. The terminal is left as it was, whoever ends this."""

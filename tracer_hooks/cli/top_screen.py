@@ -40,8 +40,10 @@ def screen(
     processes: Sequence[dict[str, Any]],
     size: tuple[int, int],
     interactive: bool,
+    nothing: str = "",
 ) -> Group:
-    """Everything; at most as many cells wide and lines high as `size` says."""
+    """Everything; at most as many cells wide and lines high as `size` says. `nothing`: what
+    to say where nothing runs."""
     width, height = size
     parts: list[Any] = [_headline(view, runs, tasks)]
     task = next((task for task in tasks if task.stem == view.stem), None)
@@ -61,7 +63,7 @@ def screen(
         if tasks:
             parts.append(_tasks(tasks[first : first + room], view.row - shown - first, width))
         elif not shown:
-            parts.append(Text("Nothing runs here now. `tracer-hooks runs` shows what has run."))
+            parts.append(Text(clean(nothing)))
         if len(tasks) > room:
             parts.append(Text(f"{len(tasks) - room} more", style="dim"))
     if interactive:

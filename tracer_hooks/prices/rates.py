@@ -6,7 +6,7 @@ attempt's three amounts are combined: `sum` adds them up, `max` takes the larges
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from tracer_hooks.prices.sheet import Price, PriceError, PriceSheet
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from tracer_hooks.prices.instance import Instance
 
+# Ends the reasons for which a host has no price that who knows the host can mend in a word.
+NOT_KNOWN = "is not known"
 METHODS = ("resource_rates", "dominant_share", "whole_instance", "slurm_tres")
 # How much of a machine's price its cores, memory and GPUs are worth, one against the other: what
 # an hour of each costs in the generic sheet, which is the ratio that OpenCost splits nodes by.
@@ -189,10 +191,14 @@ def _newer(price: Price, before: Price) -> bool:
 
 def _why_none(pricing: Pricing, host: Host) -> str:
     if host.instance is None:
-        return "what machine it is is not known"
+        return f"what machine it is {NOT_KNOWN}"
     known = host.instance
-    if known.region is None and any(sheet.prices for sheet in pricing.sheets):
-        return f"the region of its {known.sku} is not known"
+    prices = (price for sheet in pricing.sheets for price in sheet.prices)
+    if known.region is None and any(
+        price.region and price.holds_for(host.name, replace(known, region=price.region))
+        for price in prices
+    ):
+        return f"the region of its {known.sku} {NOT_KNOWN}"
     place = f" in {known.region}" if known.region else ""
     spot = "" if known.purchase == "Standard" else f" ({known.purchase})"
     return f"no sheet has a price for {known.sku}{place}{spot}"

@@ -7,6 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from tracer_hooks.analysis.tables import records
+from tracer_hooks.prices.rates import NOT_KNOWN
 from tracer_hooks.report.layout import Column, Page
 from tracer_hooks.report.text import clean, fit
 from tracer_hooks.report.units import UNKNOWN, number, percent, plural
@@ -21,10 +22,8 @@ if TYPE_CHECKING:
 
 MAX_STEPS = 15
 _MAX_HOSTS = 5
-_REMEDY = (
-    "Say what it is with `--instance TYPE --region REGION`, or name prices with "
-    "`--prices FILE`; `--prices generic` gives a rough figure."
-)
+_SAY = "Say what it is with `--instance TYPE --region REGION`, or name"
+_REMEDY = "prices with `--prices FILE`; `--prices generic` gives a rough figure."
 _NAME = 80
 _LEAST = 0.0001  # what is less is not told apart by people, and not nothing
 _SOURCE = re.compile(r" \(https?://[^)]*\)")
@@ -72,7 +71,7 @@ def cost_section(page: Page, report: RunReport) -> None:
 
 def cost_markdown(report: RunReport, table: Table) -> list[str]:
     """The section in Markdown; `table(titles, rows)` makes a table and escapes its cells."""
-    from tracer_hooks.report.markdown import escaped
+    from tracer_hooks.report.markdown import escaped, prose
 
     cost = report.cost
     if cost is None:
@@ -82,7 +81,7 @@ def cost_markdown(report: RunReport, table: Table) -> list[str]:
         lines += [escaped(_summary(cost)), "", *table(_titles(cost), _shown_steps(cost))]
     return [
         *lines,
-        *(f"- {escaped(line)}" for line in [_note(cost), *cost_notes(cost)] if line),
+        *(f"- {prose(line)}" for line in [_note(cost), *cost_notes(cost)] if line),
         "",
     ]
 
@@ -107,12 +106,13 @@ def cost_notes(cost: CostReport) -> list[str]:
 
 def price_notes(run: Mapping[str, Any], hosts: Mapping[str, str | None]) -> list[str]:
     """Which hosts have no price and why, what can be done, and how much that leaves out."""
+    unknown = any(said and said.endswith(NOT_KNOWN) for said in hosts.values())
     why = [f"{fit(host, _NAME)}: {clean(said)}" for host, said in hosts.items() if said]
     if not why:
         return []
     if len(why) > _MAX_HOSTS:
         why[_MAX_HOSTS:] = [f"and {plural(len(why) - _MAX_HOSTS, 'more host')}"]
-    lines = [f"No price for {'; '.join(why)}.", _REMEDY]
+    lines = [f"No price for {'; '.join(why)}.", f"{_SAY if unknown else 'Name'} {_REMEDY}"]
     if run["unpriced_share"] and run["allocated"] is not None:
         share = percent(run["unpriced_share"])
         lines.append(f"{share} of the wall time in tasks has no price and is not in it.")

@@ -94,7 +94,7 @@ def _text(found: RollUp, limit: int, color: bool, width: int) -> str:
 
 
 def _markdown(found: RollUp, limit: int) -> str:
-    from tracer_hooks.report.markdown import escaped
+    from tracer_hooks.report.markdown import escaped, prose
 
     titles = [found.by, "attempts", "wall", "cost", *PARTS.values(), "failed", "unpriced"]
     rule = [":--", *["--:"] * (len(titles) - 1)]
@@ -102,7 +102,7 @@ def _markdown(found: RollUp, limit: int) -> str:
     text = [f"### Cost by {escaped(clean(found.by))}", ""]
     text += [f"| {' | '.join(line)} |" for line in lines]
     notes = [_note(found), *price_notes(found.total, found.hosts)]
-    text += ["", *(f"- {escaped(line)}" for line in notes if line)]
+    text += ["", *(f"- {prose(line)}" for line in notes if line)]
     rest = len(found.rows) - limit
     if rest > 0:
         text.append(f"- and {count(rest)} more")

@@ -55,7 +55,7 @@ def as_dict(report: RunReport) -> dict[str, Any]:
             for row in _rows(report.steps)
         ],
         "tools": _rows(report.tools),
-        "findings": [_finding(finding) for finding in report.findings],
+        "findings": [_finding(finding, report) for finding in report.findings],
         "cost": run_cost(report.cost),
         "failures": _value(failures.as_rows(report)),
         "coverage": {**_plain(report.coverage), "hosts": _plain(report.hosts)},
@@ -107,14 +107,14 @@ def _verdicts(report: RunReport, data: pd.DataFrame) -> list[dict[str, Any]]:
     return rows
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def _finding(finding: Finding, report: RunReport) -> dict[str, Any]:
     return {
         "kind": finding.kind,
         "step": finding.step,
         "of_run": finding.of_run,
         "weight": _value(finding.weight),
         "sentence": plain(finding),
-        "advice": advice(finding),
+        "advice": advice(finding, report),
         "evidence": _plain(finding.evidence),
     }
 

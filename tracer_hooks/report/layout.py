@@ -28,8 +28,8 @@ Cell: TypeAlias = str | Text
 _NBSP = "\N{NO-BREAK SPACE}"
 # A number and its unit, the two halves of a duration: no line ends between them.
 _FIGURE = re.compile(r"(\d) (?=(?:%|[µm]?s|B|[KMGTPE]iB|h|cores|\d\d[smh])\b|%)")
-# What is to be typed stays in one piece where it is short.
-_COMMAND = re.compile(r"`[^`]{1,70}`")
+# What is to be typed stays in one piece where it is short; a whole command always.
+_TYPED = re.compile(r"`(?:tracer-hooks [^`]+|[^`]{1,70})`")
 MIN_WIDTH = 40
 _READABLE = 100  # longer lines of prose are hard to read
 GAP = 2
@@ -55,14 +55,21 @@ class Page:
     width: int
     lines: list[Text] = field(default_factory=list)
 
-    def line(self, *pieces: Cell | tuple[str, str], indent: int = INDENT, style: str = "") -> None:
+    def line(
+        self,
+        *pieces: Cell | tuple[str, str],
+        indent: int = INDENT,
+        style: str = "",
+        cut: bool = True,
+    ) -> None:
         text = Text(" " * indent, style=style)
         for piece in pieces:
             if isinstance(piece, tuple):
                 text.append(*piece)
             else:
                 text.append(piece) if isinstance(piece, str) else text.append_text(piece)
-        text.truncate(self.width, overflow="ellipsis")
+        if cut:
+            text.truncate(self.width, overflow="ellipsis")
         self.lines.append(text)
 
     def blank(self) -> None:
@@ -84,19 +91,21 @@ class Page:
         self.line((title, "bold"), ("  " + note if note else "", "dim"), indent=0)
 
     def paragraph(self, text: str, *, bold: str = "", bullet: str = "", style: str = "") -> None:
-        """`bold` and `text` wrapped at spaces, figures kept whole; later lines hang under it."""
+        """`bold` and `text` wrapped at spaces, figures kept whole; later lines hang under it. A
+        command that no line has room for is a line of its own and may be longer than the page:
+        broken in two it could not be copied."""
         start = " " * INDENT + (bullet + " " if bullet else "")
         # textwrap breaks at plain spaces only.
         room = max(10, min(self.width, _READABLE) - len(start))
         figures = _FIGURE.sub(rf"\1{_NBSP}", text)
-        commands = _COMMAND.sub(lambda found: found[0].replace(" ", _NBSP), figures)
+        commands = _TYPED.sub(lambda found: found[0].replace(" ", _NBSP), figures)
         bound = bold.replace(" ", _NBSP) + commands
-        for place, wrapped in enumerate(textwrap.wrap(bound, room, break_on_hyphens=False)):
+        for place, wrapped in enumerate(_wrapped(bound, room)):
             line = Text(wrapped.replace(_NBSP, " "), style=style)
             if place == 0:
                 line.stylize("bold", 0, len(bold))
             head = start if place == 0 else " " * len(start)
-            self.line(head, line, indent=0)
+            self.line(head, line, indent=0, cut=len(wrapped) <= room)
 
     def table(self, columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> None:
         """Rows aligned under the columns' titles, as many columns as the page has room for.
@@ -187,6 +196,17 @@ def bar(parts: Sequence[tuple[float, str, str]], width: int, filled: float = 1.0
         text.append(sign * (until - drawn), style=style)
         drawn = max(drawn, until)
     return text.append(" " * (width - drawn))
+
+
+def _wrapped(text: str, room: int) -> list[str]:
+    """Lines of at most `room` characters, but for commands that are longer: these are whole."""
+    command = rf"(`tracer-hooks{_NBSP}[^`]{{{room - 14},}}`\S*)"
+    lines: list[str] = []
+    for place, piece in enumerate(re.split(command, text)):
+        lines += (
+            [piece] if place % 2 else textwrap.wrap(piece.strip(), room, break_on_hyphens=False)
+        )
+    return lines
 
 
 def _cells(cell: Cell) -> int:

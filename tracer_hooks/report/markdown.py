@@ -44,6 +44,8 @@ MAX_POINTS = 15
 _SPECIAL = re.compile(
     r"[\\`*\[\]|~$#!]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:(?=[a-z]\w*:|//)|^[-+=>]|(?<=^\d)[.)](?=\s|$)"
 )
+# Two backticks side by side would begin another kind of code.
+_CODE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 
 
 def render(report: RunReport, *, color: bool = False, width: int = 0) -> str:  # noqa: ARG001 - protocol
@@ -53,7 +55,7 @@ def render(report: RunReport, *, color: bool = False, width: int = 0) -> str:  #
         f"## {escaped(begins.name)}: {escaped(begins.status)}", "", escaped(begins.subtitle), "",
         *_table([label for _, label in begins.facts], [[value for value, _ in begins.facts]],
                 left=0),
-        *(f"- {escaped(line)}" for line in begins.said), "",
+        *(f"- {prose(line)}" for line in begins.said), "",
     ]  # fmt: skip
     if report.totals["count"]:
         lines += _findings(report)
@@ -64,7 +66,7 @@ def render(report: RunReport, *, color: bool = False, width: int = 0) -> str:  #
         lines += ["### Costliest tasks", "", *_tasks(report)]
         lines += ["### Tools", "", *_tools(report)]
         lines += cost_markdown(report, _table)
-    lines += ["### How we know", "", *(f"- {escaped(line)}" for line in how_we_know(report))]
+    lines += ["### How we know", "", *(f"- {prose(line)}" for line in how_we_know(report))]
     return "\n".join(lines) + "\n"
 
 
@@ -85,11 +87,19 @@ def escaped(text: str) -> str:
     return _SPECIAL.sub(lambda found: "\\" + found[0], html.escape(text, quote=False))
 
 
+def prose(text: str) -> str:
+    """A sentence of ours as `escaped` has it, but what stands between `backticks` is code."""
+    pieces = _CODE.split(text)
+    return "".join(
+        f"`{piece}`" if place % 2 else escaped(piece) for place, piece in enumerate(pieces)
+    )
+
+
 def _findings(report: RunReport) -> list[str]:
     lines, listed = ["### What stands out", ""], points(report)
     for point in listed[:MAX_POINTS]:
         fact = f"{f'**{escaped(point.subject)}**' if point.subject else ''}{escaped(point.said)}"
-        lines.append(f"- {fact} {escaped(point.advice)}")
+        lines.append(f"- {fact} {prose(point.advice)}")
     if not listed:
         lines.append("Nothing beyond the usual.")
     return [*lines, *_more(len(listed) - MAX_POINTS, "point"), ""]

@@ -25,6 +25,7 @@ from tracer_hooks.report.units import (
 from tracer_hooks.report.verdict_text import step_verdicts
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterable, Mapping
 
     from tracer_hooks.analysis.tables import Tables
@@ -55,9 +56,11 @@ class Report(RunReport):
         return cls(**{field.name: getattr(report, field.name) for field in fields(report)})
 
     @classmethod
-    def of_run(cls, tables: Tables, run_id: str) -> Report:
+    def of_run(
+        cls, tables: Tables, run_id: str, store: str | os.PathLike[str] | None = None
+    ) -> Report:
         """Analyse a run; see `tracer_hooks.analysis.summary.summarise`."""
-        return cls.of(summarise(tables, run_id))
+        return cls.of(summarise(tables, run_id, store=store))
 
     def text(self, width: int = 100) -> str:
         """What `tracer-hooks report` prints, without colours."""

@@ -38,8 +38,7 @@ def points(report: RunReport) -> list[Point]:
     """
     told = _opened(report)
     found = [f for f in report.findings if f.kind not in told]
-    name = fit(report.run["run_id"], _NAME)
-    listed = [Point(f.kind, *sentence(f), advice(f).replace(" RUN ", f" {name} ")) for f in found]
+    listed = [Point(f.kind, *sentence(f), advice(f, report)) for f in found]
     return [*listed, *_verdicts(report, {f.step for f in found if not f.of_run})]
 
 

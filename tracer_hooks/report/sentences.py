@@ -7,14 +7,17 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tracer_hooks.analysis.thresholds import threshold
-from tracer_hooks.report.text import fit
+from tracer_hooks.hint import hint
+from tracer_hooks.report.text import clean, fit
 from tracer_hooks.report.units import asked, cores, count, duration, number, percent, plural, size
 
 if TYPE_CHECKING:
     from tracer_hooks.analysis.findings import Finding
+    from tracer_hooks.analysis.summary import RunReport
 
 Evidence: TypeAlias = Mapping[str, Any]
 _NAME_WIDTH = 40
+_LONGEST_ID = 200  # its beginning names a task too, where no other begins so
 _TIMES = 2  # from here on a share of what was asked for reads better as a multiple
 _TO_SPARE = 1.25  # what a request for memory should leave above the peak
 
@@ -25,9 +28,10 @@ def sentence(finding: Finding) -> tuple[str, str]:
     return ("", said) if finding.of_run else (fit(finding.step, _NAME_WIDTH), " " + said)
 
 
-def advice(finding: Finding) -> str:
+def advice(finding: Finding, report: RunReport) -> str:
     """What the author of the pipeline can do about it, as a sentence."""
-    return ADVICE[finding.kind](finding.evidence)
+    run = {"run_id": report.run["run_id"], "store": report.store}
+    return ADVICE[finding.kind]({**finding.evidence, **run})
 
 
 def plain(finding: Finding) -> str:
@@ -55,7 +59,8 @@ def _ended(said: str) -> Callable[[Evidence], str]:
 
 
 def _see(e: Evidence) -> str:
-    return f"`tracer-hooks show RUN {fit(e['task_id'], 60)}` shows how it ended."
+    command = hint("show", e["run_id"], e["task_id"][:_LONGEST_ID], store=e["store"])
+    return f"`{clean(command)}` shows how it ended."
 
 
 def _out_of_memory(e: Evidence) -> str:

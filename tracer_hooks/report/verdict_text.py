@@ -121,10 +121,15 @@ def dashboard_sentence(d: Mapping[str, Any]) -> str:
     return _capital(text) + "."
 
 
+def _chain(e: Evidence) -> str:
+    """`5 tasks in a row`; where some were tried again, `6 attempts at 5 tasks in a row`."""
+    many, tasks = e["path_attempt_count"], e["path_task_count"]
+    tried = f"{plural(many, 'attempt')} at " if many > tasks else ""
+    return f"{tried}{plural(tasks, 'task')}{' in a row' if many > 1 else ''}"
+
+
 def _headline(report: RunReport, run: Mapping[str, Any], e: Evidence) -> str:
-    many = e["path_attempt_count"]
-    took = f"{duration(e['path_s'])}, {plural(many, 'task')}{' in a row' if many > 1 else ''}"
-    path = f"the critical path ({took})"
+    path = f"the critical path ({duration(e['path_s'])}, {_chain(e)})"
     share = percent(e["label_share"])
     if run["label"] == "idle" and (e["between_share"] or 0.0) > 0.5:
         return (

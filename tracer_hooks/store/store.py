@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from tracer_hooks.adapter import STORE_VARIABLE, store_path
 from tracer_hooks.errors import TracerError
+from tracer_hooks.hint import hint
 from tracer_hooks.store.compaction import compact_table
 from tracer_hooks.store.ingest import Ingest, IngestResult, Progress
 from tracer_hooks.store.layout import OWN_RULES, Layout, run_id_of, spool_files
@@ -86,6 +87,7 @@ class Store:
         self.path: Path = store_path(path)
         self.warnings: list[str] = []
         self._on_warning = on_warning
+        self._named = path
         chosen = path or os.environ.get(STORE_VARIABLE)
         self._layout = Layout(self.path, str(chosen) if chosen else None)
         self.place = str(self._layout.tables)
@@ -99,7 +101,7 @@ class Store:
 
         A run of which no adapter told has its facts from its tasks.
         """
-        ids = self._existing_runs()
+        ids = self.existing_runs()
         records = self._reader.read("runs", ids, None)
         tasks = self._reader.read("tasks", ids, TASK_COLUMNS)
         return _frame(derive(records, tasks))
@@ -139,10 +141,10 @@ class Store:
         if name not in TABLES:
             raise TracerError(f"no table {name}: there are {', '.join(TABLES)}")
         if run_id is None:
-            return self._reader.read(name, self._existing_runs(), columns)
+            return self._reader.read(name, self.existing_runs(), columns)
         run_id = run_id_of(run_id)
         found = self._reader.read(name, [run_id], columns)
-        if not found.num_rows and run_id not in self._existing_runs():
+        if not found.num_rows and run_id not in self.existing_runs():
             raise TracerError(f"no run {_quoted(run_id)} in {self.place}")
         return found
 
@@ -173,12 +175,23 @@ class Store:
         stored = (self._layout.partitions(name, self._warn) for name in TABLES)
         return sorted(waiting.union(*stored))
 
+    def existing_runs(self) -> list[str]:
+        """`run_ids`, but raises TracerError if there is no store."""
+        ids = self.run_ids()
+        if not ids:
+            record = hint("run", store=self._named)
+            raise TracerError(
+                f"no store at {self.place}: run something with `{record} -- COMMAND` first, "
+                "or name another with --store"
+            )
+        return ids
+
     def resolve(self, run: str) -> str:
         """The run id that `run` stands for: `latest`, a whole id, or the beginning of just one.
 
         Where ids are `pipeline/run`, as Airflow's, also the beginning of the second part.
         """
-        ids = self._existing_runs()
+        ids = self.existing_runs()
         given = run_id_of(run)
         if given in ids:
             return given
@@ -231,7 +244,7 @@ class Store:
         self, name: str, run: str | None, order: list[str] | None = None
     ) -> pd.DataFrame:
         columns = [column for column in TABLES[name].names if column != "spool"]
-        ids = self._existing_runs() if run is None else [self.resolve(run)]
+        ids = self.existing_runs() if run is None else [self.resolve(run)]
         table = self._reader.read(name, ids, columns)
         if order:
             table = table.sort_by([(c, "ascending") for c in ("run_id", *order)])
@@ -245,16 +258,7 @@ class Store:
         return TableScanner(self._layout, self._pending, self._reader, self._warn)
 
     def _ids(self, run_id: str | None) -> list[str]:
-        return self._existing_runs() if run_id is None else [run_id_of(run_id)]
-
-    def _existing_runs(self) -> list[str]:
-        ids = self.run_ids()
-        if not ids:
-            raise TracerError(
-                f"no store at {self.place}: run something with `tracer-hooks run` first "
-                "or pass --store"
-            )
-        return ids
+        return self.existing_runs() if run_id is None else [run_id_of(run_id)]
 
     def _by_age(self, ids: list[str]) -> list[str]:
         """Run ids by when they were last started, or resumed; unknown first."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from snakemake_executor_plugin_tracer.complaints import complain, explain
+from tracer_hooks.finish import report_command
 from tracer_hooks.finish_apart import FinishApart
 
 # Loading takes about half a second. Only a run that is over by then would wait for it noticeably.
@@ -38,7 +39,7 @@ class Summary:
 
             logger.info("\n".join(lines))
         except KeyboardInterrupt:  # all jobs have ended: not worth failing the workflow for
-            later = f"see it later with: tracer-hooks report {self._run_id} --store {self._store}"
+            later = f"see it later with: {report_command(self._run_id, self._store)}"
             complain("summary", f"the summary was interrupted; {later}")
         except Exception as error:
             complain("summary", f"no summary ({explain(error)})")

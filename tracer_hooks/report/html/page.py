@@ -10,6 +10,7 @@ import jinja2
 from tracer_hooks.analysis.attempts import WAITS
 from tracer_hooks.analysis.course import spans_of
 from tracer_hooks.analysis.tables import records
+from tracer_hooks.hint import store_named
 from tracer_hooks.report.html import assets, sections
 from tracer_hooks.report.html.cost import cost_view
 from tracer_hooks.report.html.payload import numbers, packed, short
@@ -65,6 +66,7 @@ def _data(report: RunReport, rows: pd.DataFrame, tree: dict[str, Any]) -> dict[s
     each = len(rows) == len(report.tasks) and (detail is None or detail.most_at_once <= MAX_LANES)
     return {
         "run": short(str(report.run["run_id"])),
+        "store": store_named(report.store),
         "parts": [[part.name, part.title] for part in PARTS],
         "tasks": columns(rows, spans[0] if spans else None),
         "end": float(round(spans[1][-1], 4)) if spans else None,

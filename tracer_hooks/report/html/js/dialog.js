@@ -25,7 +25,8 @@ function sheet(data, row, page, box, close) {
   const many = page?.attempts.length > 1 ? `attempt ${tasks.attempt[row]} of ${page.attempts.length}` : null;
   const shares = sharesOf(tasks, row);
   const command = `tracer-hooks show ${quoted(data.run)} ${quoted(tasks.id[row] ?? '')}`
-    + (tasks.last[row] ? '' : ` --attempt ${tasks.attempt[row]}`);
+    + (tasks.last[row] ? '' : ` --attempt ${tasks.attempt[row]}`)
+    + (data.store ? ` --store ${quoted(data.store)}` : '');
   return [
     el('div', { class: 'sheet-top' },
       el('h2', { id: 'task-name' }, el('span', { class: 'name' }, name), el('span', { class: `status s-${/^[a-z]+$/.test(status) ? status : 'unknown'}` }, status)),
