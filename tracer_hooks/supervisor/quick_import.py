@@ -36,8 +36,8 @@ EXIT_RECORDS = (
 )  # fmt: skip
 SOCKETS = (
     "sockets_claims", "sockets_namespace", "sockets_bytes", "bpf", "sockets_created",
-    "sockets_openers", "sockets_datagrams", "sockets_holders", "sockets_balance", "sockets_peers",
-    "sockets_owned", "sockets",
+    "sockets_later", "sockets_openers", "sockets_datagrams", "sockets_holders", "sockets_balance",
+    "sockets_peers", "sockets_untold", "sockets_owned", "sockets",
 )  # fmt: skip
 FAILURES = (
     "failure_sources", "cgroup_paths", "cgroup_figures", "evidence", "cgroup_oom", "cgroup_owner",
