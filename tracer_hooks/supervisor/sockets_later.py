@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 LATER_S = 0.3  # until then the tree has heard
 _TICK_S = 0.02  # what is found in /proc began up to a tick later than it seems
 _ASKED_AT_MOST = 1000
-_RECENT = 500  # images: what the tree heard of since the process was seen, and before it is asked
+_RECENT = 300  # images: what the tree heard of since the process was seen, and before it is asked
 
 
 class Later:
