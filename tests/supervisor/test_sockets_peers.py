@@ -139,6 +139,28 @@ def test_a_socket_is_whose_hands_it_is_found_in() -> None:
     assert connections.peers._peers[PEER].foreign
 
 
+def test_what_is_closed_and_lingers_at_the_end_is_counted() -> None:
+    """Where the last packet was lost it comes again after 0.2 s, and nobody waits for that."""
+    port = b"\xc3\x50"
+
+    def accepted(cookie: int, state: int, inode: int = 0) -> sock_diag.Found:
+        return cookie, state, port, b"\x80\0", PEER[0], os.getuid(), inode, 10, 1000
+
+    stage = Stage()
+    connections = Connections(stage, stage, lambda *_: None, lambda _: None)  # type: ignore[arg-type]
+    listener = (1, sock_diag.LISTEN, port, b"\0\0", bytes(16), os.getuid(), 7, 0, 0)
+    before, waits = accepted(2, 9), accepted(3, 8)
+    stage.ours, stage.alive = {7: 100}, [listener, before, waits]
+    connections.look(stage.ours, lambda _: {}, set(), 1.0)
+    stage.alive = [listener, before, waits, accepted(4, 9), accepted(5, 5)]
+    connections.look(stage.ours, lambda _: {}, set(), 2.0)
+    assert connections.total.sockets == 0  # their end may still tell more
+    stage.alive = [listener, before, waits, accepted(5, 5), accepted(6, 4)]
+    connections.look(stage.ours, lambda _: {}, set(), 3.0)
+    connections.conclude()
+    assert (connections.total.sockets, connections.total.sent) == (2, 2000)
+
+
 def test_supervisors_hear_what_others_claim() -> None:
     first = Claims("/proc", "self")
     second = Claims("/proc", "self")

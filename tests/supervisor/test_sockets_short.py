@@ -128,12 +128,14 @@ def test_two_tasks_that_share_a_peer(nobody: Nobody, sizes: tuple[int, int]) -> 
         port = Server().port
         told = nobody.at_once([storm(port, 300, size) for size in sizes])
         exact = [sent(told[n]) == pytest.approx(300 * sizes[n], rel=0.02) for n in (0, 1)]
-        for number, lines in enumerate(told):
-            assert exact[number] or sent(lines) <= 0.1 * 300 * sizes[number]
-            doubtful = unattributed(lines)["not_counted_tx_bytes"]
-            assert exact[number] or sent(lines) + doubtful >= 0.98 * 300 * sizes[number]
         if all(exact):
             return
+        for number, lines in enumerate(told):
+            rest = unattributed(lines)
+            seen = rest["tx_bytes"] == 0 or rest["sockets"] < 10  # and nothing by a wrong guess
+            assert exact[number] or seen
+            known = sent(lines) + rest["not_counted_tx_bytes"]
+            assert exact[number] or known >= 0.98 * 300 * sizes[number]
     pytest.fail("never told both")
 
 

@@ -186,8 +186,6 @@ class NetworkSource(Source):
         if not self._looks:
             return
         try:
-            if self._later is not None:
-                self._later.answer(float("inf"))
             if self._datagrams is not None:
                 self._datagrams.look(now, last=True)
             for name in list(self._all):
@@ -356,6 +354,8 @@ class NetworkSource(Source):
                 break
             time.sleep(_ENDS_COME_S)
             connections.drain(now)
+        if self._later is not None:
+            self._later.answer(float("inf"))
         unsure = connections.conclude()
         for into, part in (
             (self._closed, connections.total),

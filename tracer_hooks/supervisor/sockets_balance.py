@@ -25,8 +25,7 @@ _ENTRIES_AT_MOST = 20_000  # of one peer
 _OWNERS_AT_MOST = 10_000
 _FEW = 12  # below this many every one must be accounted for, and a part of them have been seen
 _PART_OF_FEW = 4
-_EVIDENT = 3  # connections seen count twice, glimpses of them once
-_GLIMPSES_FOR_RIVAL = 4
+_SEEN_AT_LEAST = 2  # or the numbers must agree to the last one
 _TOLERANCE = 0.01  # of many: some end before the notices are heard, or after the task
 # While tasks run, what is known of processes is a tenth of a second older than what is known of
 # connections, and what others tell is older still.
@@ -39,33 +38,29 @@ class Books:
     """What is known of one peer: the tree's connections that were seen, and all that were not."""
 
     __slots__ = (
-        "_least", "_log", "_most", "_owners", "_seen", "_several", "glimpses", "others_seen",
-        "shared",
+        "_least", "_log", "_most", "_owners", "_seen", "_several", "_shared", "others_seen",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self._log = bytearray()
         self._owners = {}  # type: dict[int, Image]  # by its number
-        self._seen = self.glimpses = 0
+        self._seen = 0
         self._several = False  # a process had more than one: then counting them tells nothing
-        # received, sent: of the tree's that were seen and have ended
-        self._least = (1 << 63, 1 << 63)  # type: tuple[int, ...]
-        self._most = (0, 0)  # type: tuple[int, ...]
+        self._least = (1 << 63, 1 << 63)  # received, sent: of the tree's that have ended
+        self._most = (0, 0)
         self.others_seen = 0  # connections in the hands of others
-        self.shared = False  # with others, whose numbers and ours made up all connections
+        self._shared = False  # with others, whose numbers and ours made up all connections
 
     def close(self) -> None:
         """Write no more: they would tell nothing."""
         self._several = True
 
-    def seen(self, image: "Image | None" = None) -> None:
-        """A connection of the tree was seen; whose it was, if that is known yet."""
+    def seen(self) -> None:
+        """A connection of the tree was seen."""
         self._seen += 1
-        if image is not None:
-            self.connects(image)
 
     def connects(self, image: "Image") -> None:
-        """A process of the tree had one of the connections that were seen."""
+        """Whose such a connection was."""
         if image.id in self._owners or len(self._owners) >= _OWNERS_AT_MOST:
             self.close()
         else:
@@ -75,20 +70,6 @@ class Books:
         """One of those has ended."""
         self._least = min(self._least[0], received), min(self._least[1], sent)
         self._most = max(self._most[0], received), max(self._most[1], sent)
-
-    def glimpsed(self, image: "Image") -> None:
-        """A process of the tree had a connection that is among some which ended unseen."""
-        self.glimpses += 1
-        self.connects(image)
-
-    def evident(self, rivals: "int | None" = None) -> bool:
-        """Whether it is no chance that the tree is taken to connect here.
-
-        Glimpses tell if they are many more than those of any other peer, its `rivals`; None if
-        they must not be heeded.
-        """
-        told = rivals is not None and self.glimpses >= _GLIMPSES_FOR_RIVAL * rivals
-        return 2 * self._seen + (self.glimpses if told else 0) >= _EVIDENT
 
     def unseen(self, received: int, sent: int) -> None:
         """A connection has ended that was not seen."""
@@ -109,31 +90,23 @@ class Books:
         if own is not None:
             expected = own + of_others
             connections = self._seen + self.others_seen + len(self._log) // _ENTRY.size
-            self.shared = abs(connections - expected) <= _LAG * expected
+            self._shared = abs(connections - expected) <= _LAG * expected
 
-    @property
-    def was_seen(self) -> bool:
-        """Whether a connection of the tree was seen and not only glimpsed."""
-        return self._seen > 0
-
-    def balance(self, count: "Count", rivals: "int | None" = None) -> "tuple[Bytes, Bytes] | None":
+    def balance(self, count: "Count") -> "tuple[Bytes, Bytes] | None":
         """What of the unseen is the tree's and what is not; None if the books tell nothing.
 
-        `count` says how many processes of some kinds there were, None if that is not known. For
-        `rivals` see `evident`.
+        `count` says how many processes of some kinds there were, None if that is not known.
         """
         processes = self.processes(count)
         if processes is None or not self._log:
             return None
         entries = list(_ENTRY.iter_unpack(self._log))
-        if not any(self._most):  # none was seen, so all must be alike
-            self._least, self._most = (tuple(map(edge, zip(*entries))) for edge in (min, max))
         alike = [entry for entry in entries if self._is_like_ours(entry)]
-        ours, evident = None, self.evident(rivals)
+        ours = None
         for chosen in (entries, alike):
-            if ours is None and self._agrees(len(chosen), processes, evident):
+            if ours is None and self._agrees(len(chosen), processes):
                 ours = _sum(chosen)
-        if ours is None and self.shared and evident and _are_alike(self._least, self._most):
+        if ours is None and self._shared and self._own_are_alike():
             ours = _part(_sum(alike), processes - self._seen)
         if ours is None:
             return None
@@ -141,22 +114,26 @@ class Books:
         rest.add(-ours.sockets, -ours.received, -ours.sent)
         return ours, rest
 
-    def _agrees(self, unseen: int, processes: int, evident: bool) -> bool:
+    def _agrees(self, unseen: int, processes: int) -> bool:
         connections = self._seen + unseen
         if processes < _FEW:
             return connections == processes and self._seen * _PART_OF_FEW >= processes
         off = abs(connections - processes)
-        return off <= max(1.0, _TOLERANCE * processes) and evident
+        if self._seen < _SEEN_AT_LEAST:
+            return off <= 1 and self._seen > 0
+        return off <= max(1.0, _TOLERANCE * processes)
+
+    def _own_are_alike(self) -> bool:
+        return self._seen >= _SEEN_AT_LEAST and all(
+            most - least <= _LIKE * most + _LIKE_BYTES
+            for least, most in zip(self._least, self._most)
+        )
 
     def _is_like_ours(self, entry: "tuple[int, ...]") -> bool:
         return all(
             least * (1 - _LIKE) - _LIKE_BYTES <= value <= most * (1 + _LIKE) + _LIKE_BYTES
             for value, least, most in zip(entry, self._least, self._most)
         )
-
-
-def _are_alike(least: "tuple[int, ...]", most: "tuple[int, ...]") -> bool:
-    return all(most - least <= _LIKE * most + _LIKE_BYTES for least, most in zip(least, most))
 
 
 def _sum(entries: "list[tuple[int, ...]]") -> Bytes:

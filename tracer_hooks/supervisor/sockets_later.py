@@ -20,32 +20,36 @@ class Later:
     """Answers questions about processes of one tree."""
 
     def __init__(self, tree: Tree) -> None:
-        # pid: when it was there, whom to tell, and what the tree has heard of the pid since
-        self._asked = {}  # type: dict[int, tuple[float, Tell, list[Image]]]
+        # by pid: when it was there, and whom to tell
+        self._asked = {}  # type: dict[int, list[tuple[float, Tell]]]
+        self._heard = {}  # type: dict[int, list[Image]]  # what the tree has heard of those
         self._recent = []  # type: list[Image]
         tree.told_of_new = self._hear
 
     def ask(self, pid: int, at: float, tell: "Tell") -> None:
         """Have `tell` called with what process `pid`, unknown to the tree so far, was at a time."""
-        if len(self._asked) < _ASKED_AT_MOST:
-            self._asked[pid] = (at, tell, [image for image in self._recent if image.pid == pid])
+        if pid in self._asked:
+            self._asked[pid].append((at, tell))
+        elif len(self._asked) < _ASKED_AT_MOST:
+            self._asked[pid] = [(at, tell)]
+            self._heard[pid] = [image for image in self._recent if image.pid == pid]
 
     def answer(self, now: float) -> None:
         """Tell of those for which the tree had the time to hear."""
-        for pid, (at, tell, images) in list(self._asked.items()):
-            if now - at >= LATER_S:
-                del self._asked[pid]
-                image = there_at(at, images)
-                if image is not None:
-                    tell(image)
+        for pid, asked in list(self._asked.items()):
+            if now - asked[0][0] >= LATER_S:
+                images = self._heard.pop(pid)
+                for at, tell in self._asked.pop(pid):
+                    image = there_at(at, images)
+                    if image is not None:
+                        tell(image)
 
     def _hear(self, image: "Image") -> None:
         self._recent.append(image)
         if len(self._recent) > 2 * _RECENT:
             del self._recent[:_RECENT]
-        asked = self._asked.get(image.pid)
-        if asked is not None:
-            asked[2].append(image)
+        if image.pid in self._heard:
+            self._heard[image.pid].append(image)
 
 
 def there_at(at: float, images: "Iterable[Image]") -> "Image | None":

@@ -86,6 +86,7 @@ class Connections:
         self._untold = Untold()
         # What was closed and not over at the last dump: mostly it waits for its last packet again.
         self._closed = {}  # type: dict[int, Found]
+        self._closed_before = set()  # type: set[int]  # cookies: at the first dump already
         self._uid = posix.getuid()
 
     def __len__(self) -> int:
@@ -153,7 +154,7 @@ class Connections:
             self.settle()
         for key in heard:
             peers.another(key, self._now)
-            if key in claims.counts:
+            if key in claims.counts and peers.is_ours(key):
                 peers.compare(key, self._count_processes, claims.of_others(key))
         if last or claims.may_tell(self._now):
             keys = peers.take_active()
@@ -182,7 +183,6 @@ class Connections:
         present = set()
         inodes = set()
         self._closed.clear()
-        heard = len(self.pending)
         for found in self.space.dump():
             cookie = found[0]
             present.add(cookie)
@@ -197,20 +197,16 @@ class Connections:
                     self._closed[cookie] = found
                 else:
                     unknown.append(found)
-        if self._untold.first:  # they were closed before the task began
-            self._strangers.update(dict.fromkeys(self._closed, 2))
-            self._closed.clear()
-        self._untold.dumped(connected, self.space.opened())
+        if self._untold.began:
+            self._untold.dumped(connected)
+        else:
+            self._untold.begin(connected, self.space.opened())
+            self._closed_before.update(self._closed)
         self._forget(present)
-        shown = inodes.union(before, self._missed)
-        late = {pid for inode, pid in held.items() if inode not in shown}
         for inode in held:  # what is known has nothing new to show either
             self._missed[inode] = _MISSES if inode in inodes else self._missed.get(inode, 0) + 1
         if unknown:
             self._find_owners(unknown, held, name, before)
-        if late and self.openers is None:
-            self._hear_ends()
-            self._glimpse(name(late), self.pending[heard:])
         self.settle()
 
     @property
@@ -226,19 +222,6 @@ class Connections:
         opened = self.space.opened()
         return 0 if self.space.ends is None or opened < 0 else self._untold.number(opened)
 
-    def _glimpse(self, holders: "dict[int, Owner]", ended: "list[Found]") -> None:
-        """Processes held sockets just before a dump that did not show them: they ended meanwhile.
-
-        They are among what ended in that time. If all of that went to one peer, so did they.
-        """
-        ended = [found for found in ended if found[2] not in self._ports]
-        keys = {(found[4], found[3]) for found in ended}
-        if len(keys) != 1 or len(holders) > len(ended):
-            return
-        at, key = self._now, keys.pop()
-        for pid, owner in holders.items():
-            self._when_known(pid, owner, lambda image: self.peers.glimpsed(key, at, image))
-
     def _when_known(self, pid: int, owner: "Owner", tell: "Callable[[Image], None]") -> None:
         if owner is not None:
             tell(owner.image if isinstance(owner, Process) else owner)
@@ -252,6 +235,8 @@ class Connections:
         for found in pending:
             cookie, _, port, peer_port, address, _, _, received, sent = found
             listener = self._ports.get(port)
+            if cookie in self._closed_before:
+                listener = None  # maybe it was accepted by who listened there before the task
             if listener is not None:
                 if listener:
                     self.total.add(1, received, sent)
@@ -268,7 +253,9 @@ class Connections:
 
     def conclude(self) -> Bytes:
         """At the end: count what can be told, and return what can't."""
-        self.pending += self._closed.values()
+        for cookie, found in self._closed.items():
+            if cookie not in self._closed_before:
+                self.pending.append(found)
         self.settle(last=True)
         self._hear_claims(last=True)
         self.peers.conclude(self._now, self._count_processes)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # a stranger's are as many as the tree's, it is one for three, besides those seen to be his.
 _ENOUGH = 12
 _ENOUGH_FOR_STRANGE = 6
-SHORT_S = 0.25  # a connection known for longer says nothing of those that nobody saw
+_SHORT_S = 0.25  # a connection known for longer says nothing of those that nobody saw
 _STRANGE = 3  # connections seen, and all with nobody of ours, before a peer is another's
 # Evidence holds for the time in which it was found, at least so long.
 _STRETCH_S = 2.0
@@ -98,7 +98,7 @@ class Peers:
         self._active.add(key)
 
     def connects(self, key: "Key", image: "Image") -> None:
-        """Whose such a connection was."""
+        """Whose such a connection was, which may be known later."""
         peer = self._peers.get(key)
         if peer is not None:
             peer.books.connects(image)
@@ -107,16 +107,8 @@ class Peers:
         """A connection of the tree has ended that was known for so long, and what it moved."""
         peer = self._peer(key, now)
         peer.books.ended(received, sent)
-        if known_s <= SHORT_S:
+        if known_s <= _SHORT_S:
             peer.now.ours += 1
-
-    def glimpsed(self, key: "Key", at: float, image: "Image") -> None:
-        """A process of the tree had a connection there, which ended and is among the unseen."""
-        if at - image.born > SHORT_S:
-            return  # it may have more than one, and what was seen need not be TCP
-        peer = self._peer(key, at)
-        peer.books.glimpsed(image)
-        self._use_if_evident(key, peer)
 
     def another(self, key: "Key", now: float, seen: bool = False) -> None:
         """Somebody else has a connection there, which was seen, or says so."""
@@ -162,10 +154,7 @@ class Peers:
 
     def compare(self, key: "Key", count: "Count", of_others: int) -> None:
         """Others have told how many processes of theirs connected to a peer by now."""
-        peer = self._peers[key]
-        if peer.used or peer.books.glimpses:
-            peer.books.compare(count, of_others)
-            self._use_if_evident(key, peer)
+        self._peers[key].books.compare(count, of_others)
 
     def conclude(self, at: float, count: "Count | None" = None) -> None:
         """The end: decide what is open. `count` says how many processes of some kinds ended."""
@@ -178,25 +167,12 @@ class Peers:
                     now.ours += before.ours
                     now.strange += before.strange
             self._decide(peer, now)
-            balance = None if count is None else peer.books.balance(count, self._rivals(peer))
+            balance = None if count is None else peer.books.balance(count)
             if balance is not None:
                 peer.counted, peer.unsure = balance
             self.counted.take(peer.counted)
             self.unsure.take(peer.unsure)
         self._peers.clear()
-
-    def _use_if_evident(self, key: "Key", peer: _Peer) -> None:
-        if peer.books.evident(self._rivals(peer)):
-            peer.used = True
-            self._active.add(key)
-
-    def _rivals(self, peer: _Peer) -> "int | None":
-        """The most glimpses of another peer; None where others connect and the tree may not."""
-        books = peer.books
-        if not books.glimpses or (peer.foreign and not (books.was_seen or books.shared)):
-            return None
-        others = [other for other in self._peers.values() if other is not peer]
-        return max([other.books.glimpses for other in others], default=0)
 
     def _peer(self, key: "Key", now: float) -> _Peer:
         if key not in self._peers and len(self._peers) >= _PEERS_AT_MOST:

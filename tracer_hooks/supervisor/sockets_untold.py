@@ -10,14 +10,17 @@ class Untold:
         self._told = 0  # ends of what the last dump did not show
 
     @property
-    def first(self) -> bool:
-        """Whether there was no dump yet."""
-        return self._ever is None
+    def began(self) -> bool:
+        """Whether there was a dump."""
+        return self._ever is not None
 
-    def dumped(self, living: "set[int]", opened: int) -> None:
-        """A dump has shown these connections; `opened` were opened before it."""
-        if self._ever is None:
-            self._ever, self._told = len(living) - opened, 0
+    def begin(self, living: "set[int]", opened: int) -> None:
+        """The first dump has shown these connections when so many had been opened."""
+        self._ever, self._told = len(living) - opened, 0
+        self._living = living
+
+    def dumped(self, living: "set[int]") -> None:
+        """Another dump has shown these."""
         self._living = living
 
     def told(self, cookie: int) -> None:
