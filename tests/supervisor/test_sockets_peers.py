@@ -157,7 +157,7 @@ def test_what_is_closed_and_lingers_at_the_end_is_counted() -> None:
     assert connections.total.sockets == 0  # their end may still tell more
     stage.alive = [listener, before, waits, accepted(5, 5), accepted(6, 4)]
     connections.look(stage.ours, lambda _: {}, set(), 3.0)
-    connections.conclude()
+    assert connections.conclude().sockets == 0
     assert (connections.total.sockets, connections.total.sent) == (2, 2000)
 
 
