@@ -42,6 +42,22 @@ def parse_duration(text: str) -> float:
     return seconds
 
 
+def parse_interval(text: str) -> float:
+    """A duration that is more than none. Raises UsageError."""
+    seconds = parse_duration(text)
+    if not seconds:
+        raise UsageError(f"{text!r} is no interval: write 1 (second), 0.1 or 50ms")
+    return seconds
+
+
+def parse_cores(text: str) -> float:
+    """A number of cores, or a part of one; more than none. Raises UsageError."""
+    cores = parse_number(text)
+    if not cores:
+        raise UsageError(f"{text!r} is no number of cores: write 1, 4 or 0.5, or leave it out")
+    return cores
+
+
 def parse_number(text: str) -> float:
     """A number that is not negative, nor infinite, nor nan. Raises UsageError."""
     try:

@@ -111,7 +111,11 @@ def test_store_from_option_environment_and_default(
         (["--run=", "x"], "--run needs a value"),
         (["--run", "", "x"], "--run needs a value"),
         (["--cpus", "four", "x"], "--cpus: 'four'"),
-        (["--cpus", "nan", "x"], "--cpus: 'nan'"),
+        *(([f"--cpus={odd}", "x"], f"--cpus: '{odd}'") for odd in ("nan", "0", "0.0", "-1")),
+        *(
+            ([f"--interval={odd}", "x"], f"--interval: '{odd}'")
+            for odd in ("nan", "0", "0ms", "-1")
+        ),
         (["--memory", "lots", "x"], "--memory: 'lots' is not a size"),
         (["--time", "soon", "x"], "--time: 'soon' is not a duration"),
         (["--attempt", "0", "x"], "--attempt: '0'"),

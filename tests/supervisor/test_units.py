@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tracer_hooks.supervisor import identifiers, jsonl
 from tracer_hooks.supervisor.evidence import Received
-from tracer_hooks.supervisor.options import parse
+from tracer_hooks.supervisor.options import Options, parse
 from tracer_hooks.supervisor.outcome import outcome
 from tracer_hooks.supervisor.process import Image, Process
 from tracer_hooks.supervisor.procfs import Proc, Stat
@@ -295,6 +295,13 @@ def test_options_are_exact() -> None:
     for wrong in ([], ["walk"], ["run"], ["run", "--store"], ["run", "--nope", "1", "--", "x"]):
         with pytest.raises(ValueError, match=r"."):
             parse(wrong)
+
+
+@pytest.mark.parametrize("odd", ["0", "-1.0", "nan"])
+def test_an_interval_that_is_none_keeps_no_command_from_running(odd: str) -> None:
+    options = parse(["run", "--interval", odd, "--", "true"])
+    assert options.interval_s == Options().interval_s
+    assert options.command == ["true"]
 
 
 def test_a_worker_that_is_met_as_it_exits_is_a_worker(tmp_path: Path) -> None:

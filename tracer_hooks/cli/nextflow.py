@@ -88,14 +88,14 @@ def _settings(options: argparse.Namespace) -> Settings:
     from tracer_hooks_nextflow.config import Settings
 
     from tracer_hooks.cards import secrets
-    from tracer_hooks.quantities import parse_duration
+    from tracer_hooks.quantities import parse_interval
 
     return Settings(
         store=str(Path(options.store).expanduser().absolute()) if options.store else None,
         run=options.run,
         pipeline=options.pipeline,
         capture=options.capture,
-        interval_s=parse_duration(options.interval) if options.interval else None,
+        interval_s=parse_interval(options.interval) if options.interval else None,
         argv_recorded=not options.no_argv,
         redact=secrets(),
     )

@@ -113,10 +113,16 @@ def _duration(text: str) -> float:
     return parse_duration(text)
 
 
-def _number(text: str) -> float:
-    from tracer_hooks.quantities import parse_number
+def _cores(text: str) -> float:
+    from tracer_hooks.quantities import parse_cores
 
-    return parse_number(text)
+    return parse_cores(text)
+
+
+def _interval(text: str) -> float:
+    from tracer_hooks.quantities import parse_interval
+
+    return parse_interval(text)
 
 
 def _capture(text: str) -> str:
@@ -134,12 +140,12 @@ _VALUED: "dict[str, tuple[str, str, Callable[[str], object]]]" = {
     "--attempt": ("2", "attempt", _attempt),
     "--sample": ("A1", "sample", str),
     "--tag": ("lane=3", "tags", _tag),
-    "--cpus": ("4", "cpus_requested", _number),
+    "--cpus": ("4", "cpus_requested", _cores),
     "--memory": ("4G", "memory_requested_bytes", _size),
     "--time": ("1h30m", "time_requested_s", _duration),
     "--store": ("/data/tracer", "store", str),
     "--capture": ("auto", "capture", _capture),
-    "--interval": ("1", "interval", _duration),
+    "--interval": ("1", "interval", _interval),
 }
 _FLAGS = ("--verbose", "--no-argv")
 OPTIONS = (*_VALUED, *_FLAGS, "--help")

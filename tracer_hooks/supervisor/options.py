@@ -72,7 +72,9 @@ def _set(options: Options, word: str, value: str) -> None:
     elif word == "--shell-note":
         options.shell_note = value
     elif word == "--interval":
-        options.interval_s = float(value)
+        seconds = float(value)
+        if seconds > 0:  # an interval that is none (0, nan) keeps no command from running
+            options.interval_s = seconds
     elif word == "--output":
         options.outputs.append(value)
     elif word == "--redact":
