@@ -290,6 +290,27 @@ def test_paper_cuts_no_chart_off(browser: Browser, small: Path) -> None:
     page.context.close()
 
 
+def test_the_treemap_cuts_no_figure(browser: Browser, tmp_path: Path) -> None:
+    found = opened(browser, written(many_tasks(300), tmp_path / "many.html"))
+    page = found.page
+    page.locator("#tree-chart").scroll_into_view_if_needed()
+    page.wait_for_selector("#tree-chart canvas")
+    page.evaluate("""() => { window.drawn = []; const pen = CanvasRenderingContext2D.prototype;
+        const draw = pen.fillText; pen.fillText = function (text, ...rest) {
+          if (this.canvas.closest('#tree-chart')) drawn.push(text);
+          draw.call(this, text, ...rest); } }""")
+    page.set_viewport_size({"width": 1100, "height": 900})
+    page.wait_for_function("drawn.length > 50")
+    texts = [text.strip() for text in page.evaluate("drawn")]
+    figure = r"(?:<?\d+ %|[\d.]+ (?:m?s|µs))"
+    names = [re.sub(rf"(^|  ){figure}$", "", text) for text in texts]
+    assert {"python tool00.py", "bash"} & set(names)
+    cut = [name for name in names if re.fullmatch(r".{0,2}|<?\d*|.*  .*", name) and name]
+    assert cut == []
+    assert found.complaints == []
+    page.context.close()
+
+
 def test_without_scripts_the_words_and_tables_are_there(browser: Browser, small: Path) -> None:
     page = browser.new_context(java_script_enabled=False).new_page()
     page.goto(small.as_uri())

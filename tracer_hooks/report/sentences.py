@@ -218,7 +218,7 @@ ADVICE: dict[str, Callable[[Evidence], str]] = {
     "attempts_failed": _see,
     "attempts_lost": _see,
     "attempts_cancelled": _see,
-    "out_of_memory": _fixed("Ask for more memory where the events of `tracer-hooks show` say so."),
+    "out_of_memory": _fixed("Ask for more memory where a task's own events say so."),
     "cores_unused": _fewer_cores,
     "blocked_on_disk": _fixed("Sync less often, write larger pieces, or use a disk of the node."),
     "waited_for_network": _less_network,

@@ -1,5 +1,7 @@
 // Areas by step and tool, tinted by how many of the cores asked for were busy.
 
+const LEAST_NAME = 30; // pixels
+
 function startTreemap(data) {
   const tree = data.tree;
   const element = byId('tree-chart');
@@ -25,7 +27,20 @@ function startTreemap(data) {
       })),
     };
   };
-  chart(element, () => ({
+  // A name cut to a letter tells nothing, and a figure cut in two something wrong: what has no room
+  // is left to the tooltip.
+  const pen = document.createElement('canvas').getContext('2d');
+  const fits = (text, width, weight) => {
+    pen.font = `${weight} 12px ${FONT}`;
+    return pen.measureText(text).width <= width;
+  };
+  const labelled = (p, figure, padding, weight, between) => {
+    const width = drawn.instance.getModel().getSeriesByIndex(0).getData().getItemLayout(p.dataIndex).width - padding;
+    if (width < LEAST_NAME && !fits(p.name, width, weight)) return '';
+    const beside = between === '\n' ? figure : p.name + between + figure;
+    return fits(beside, width, weight) ? p.name + between + figure : p.name;
+  };
+  const drawn = chart(element, () => ({
     ...baseOption(),
     tooltip: {
       ...baseOption().tooltip,
@@ -43,10 +58,10 @@ function startTreemap(data) {
       left: 0, right: 0, top: 0, bottom: 0, squareRatio: 1.1, visibleMin: 60,
       label: {
         color: color('ink'), fontSize: 12, overflow: 'truncate', padding: [2, 2], position: 'insideTopLeft',
-        formatter: (p) => `${p.name}\n${percent(p.value / total)}`, lineHeight: 16,
+        formatter: (p) => labelled(p, percent(p.value / total), 6, 400, '\n'), lineHeight: 16,
       },
       upperLabel: { show: true, height: 22, color: color('ink'), fontWeight: 600, fontSize: 12, overflow: 'truncate', padding: [0, 6],
-        formatter: (p) => `${p.name}  ${amount(p.value)}` },
+        formatter: (p) => labelled(p, amount(p.value), 14, 600, '  ') },
       itemStyle: { borderColor: color('page'), gapWidth: 2 },
       levels: [
         { itemStyle: { borderColor: color('page'), borderWidth: 0, gapWidth: 3 }, upperLabel: { show: false } },
