@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
+import uuid
 from pathlib import Path
 
 import pytest
@@ -23,7 +23,7 @@ def make_group() -> Path:
         parent, limit = _MEMORY / here["memory"].lstrip("/"), "memory.limit_in_bytes"
     else:
         parent, limit = Path("/sys/fs/cgroup") / here.get("", "/").lstrip("/"), "memory.max"
-    group = parent / f"tracer-hooks-test-{os.getpid()}"
+    group = parent / f"tracer-hooks-test-{uuid.uuid4().hex[:12]}"
     try:
         group.mkdir()
         (group / limit).write_text(str(LIMIT))
