@@ -59,7 +59,7 @@ def _ended(said: str) -> Callable[[Evidence], str]:
 
 
 def _see(e: Evidence) -> str:
-    command = hint("show", e["run_id"], e["task_id"][:_LONGEST_ID], store=e["store"])
+    command = hint("show", e["run_id"], clean(e["task_id"])[:_LONGEST_ID], store=e["store"])
     return f"`{clean(command)}` shows how it ended."
 
 
