@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import json
 from typing import Any
 
@@ -238,6 +239,11 @@ def test_tables_that_live_in_a_database_are_analysed_there() -> None:
     one, same = summarise_task(there, RUN, task_id), summarise_task(tables, RUN, task_id)
     assert records(one.tools) == records(same.tools)
     assert one.attempt["cpu_s"] == same.attempt["cpu_s"]
+    temporary = "SELECT count(*) FROM duckdb_tables() WHERE temporary"
+    assert backend.con.execute(temporary).fetchone() > (0,)
+    del found
+    gc.collect()
+    assert backend.con.execute(temporary).fetchone() == (0,)
 
 
 def test_tags_are_dicts_and_big_integers_stay_whole() -> None:
