@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tracer_hooks_nextflow.trace_comparison import MEMORY_BYTES
 
 from tests.nextflow.conftest import LaunchFolder
 
@@ -39,8 +40,11 @@ def test_a_peak_of_half_a_second(
     row = compared["PEAK"]
     assert row["ours"]["memory_peak_bytes"] == ours["PEAK"]["memory_peak_bytes"]
     # Nextflow may see it or not, by chance; what it says stands beside ours, and why they differ.
-    unseen = row["nextflow"]["memory_peak_bytes"] < 360 * MB
-    assert ("peak unseen" in row["reasons"]) == unseen
+    more = row["ours"]["memory_peak_bytes"] - row["nextflow"]["memory_peak_bytes"]
+    if more > 0.3 * row["ours"]["memory_peak_bytes"]:
+        assert "peak unseen" in row["reasons"]
+    elif more < MEMORY_BYTES:
+        assert "peak unseen" not in row["reasons"]
 
 
 def test_cpu_of_processes_that_nobody_waited_for(
