@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tracer_hooks_nextflow.trace_comparison import MEMORY_BYTES
+from tracer_hooks_nextflow.trace_comparison import MEMORY_BYTES, MEMORY_SHARE
 
 from tests.nextflow.conftest import LaunchFolder
 
@@ -40,11 +40,9 @@ def test_a_peak_of_half_a_second(
     row = compared["PEAK"]
     assert row["ours"]["memory_peak_bytes"] == ours["PEAK"]["memory_peak_bytes"]
     # Nextflow may see it or not, by chance; what it says stands beside ours, and why they differ.
-    more = row["ours"]["memory_peak_bytes"] - row["nextflow"]["memory_peak_bytes"]
-    if more > 0.3 * row["ours"]["memory_peak_bytes"]:
-        assert "peak unseen" in row["reasons"]
-    elif more < MEMORY_BYTES:
-        assert "peak unseen" not in row["reasons"]
+    peak = row["ours"]["memory_peak_bytes"]
+    unseen = peak - row["nextflow"]["memory_peak_bytes"] > max(MEMORY_BYTES, MEMORY_SHARE * peak)
+    assert ("peak unseen" in row["reasons"]) == unseen
 
 
 def test_cpu_of_processes_that_nobody_waited_for(

@@ -100,7 +100,7 @@ def test_what_the_process_waited_for_a_core_before_is_not_counted(tmp_path: Path
     assert before_s > 0.15
     row = tasks(tmp_path, "R")["T"]
     # what it waits between the last look, a tenth of a second ago, and the block's end no look sees
-    assert row["wall_runnable_s"] == pytest.approx(within_s, abs=0.12)
+    assert within_s - 0.12 <= row["wall_runnable_s"] <= within_s + 0.05
 
 
 def test_nothing_is_left_in_the_process(tmp_path: Path) -> None:

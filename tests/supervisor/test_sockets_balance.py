@@ -69,11 +69,8 @@ def test_few_must_agree_exactly_and_be_seen_in_part() -> None:
 
 def test_if_one_was_seen_the_numbers_must_agree_to_the_last() -> None:
     assert told(1, [1000] * 299, 300) == (299, 299_000, 0)
-    assert told(1, [1000] * 298, 300) == (
-        298,
-        298_000,
-        0,
-    )  # one ran when the notices were not heard
+    # one ran when the notices were not heard
+    assert told(1, [1000] * 298, 300) == (298, 298_000, 0)
     assert told(1, [1000] * 297, 300) is None
     assert told(0, [1000] * 300, 300) is None
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from types import SimpleNamespace
 
 from tracer_hooks.supervisor import sock_diag, sockets_peers
+from tracer_hooks.supervisor.process import Image
 from tracer_hooks.supervisor.sockets_claims import Claims
+from tracer_hooks.supervisor.sockets_later import Later
 from tracer_hooks.supervisor.sockets_owned import Connections
 from tracer_hooks.supervisor.sockets_peers import Peers
 
@@ -137,6 +140,18 @@ def test_a_socket_is_whose_hands_it_is_found_in() -> None:
     connections.look(stage.ours, lambda _: {}, set(), 1.2)
     assert connections.total.sent == 2000
     assert connections.peers._peers[PEER].foreign
+
+
+def test_whose_a_connection_was_may_be_known_later() -> None:
+    stage, tree = Stage(), SimpleNamespace(told_of_new=None)
+    later = Later(tree)  # type: ignore[arg-type]
+    connections = Connections(stage, stage, lambda *_: None, lambda _: 1, None, later)  # type: ignore[arg-type]
+    stage.alive, stage.ours = [socket_of(1)], {1: 100}
+    connections.look(stage.ours, lambda _: {}, set(), 1.0)
+    assert connections.peers.processes({PEER}, lambda _: 1) == {}
+    tree.told_of_new(Image(1, 100, 1, 0.99))
+    later.answer(9.0)
+    assert connections.peers.processes({PEER}, lambda _: 1) == {PEER: 1}
 
 
 def test_what_is_closed_and_lingers_at_the_end_is_counted() -> None:

@@ -59,9 +59,13 @@ def test_1000_connections_of_short_children(nobody: Nobody) -> None:
 
 def test_by_polling_each_is_counted_or_said_not_to_be(nobody: Nobody) -> None:
     """How many looks catch depends on the machine; what they do not tell is never lost or made."""
-    (lines,) = nobody.at_once([storm(Server().port, 300, 100_000)], "--capture", "poll")
-    assert sent(lines) <= 30.1 * MB
-    assert sent(lines) + unattributed(lines)["not_counted_tx_bytes"] >= 29.4 * MB
+    for _ in range(5):
+        (lines,) = nobody.at_once([storm(Server().port, 300, 100_000)], "--capture", "poll")
+        assert sent(lines) <= 30.1 * MB
+        assert sent(lines) + unattributed(lines)["not_counted_tx_bytes"] >= 29.4 * MB
+        if sent(lines):
+            return
+    pytest.fail("no look ever caught one")
 
 
 def test_what_nobody_saw_is_unknown_and_not_none(nobody: Nobody) -> None:

@@ -7,7 +7,7 @@ class Untold:
     def __init__(self) -> None:
         self._ever = None  # type: int | None  # connections at the first dump, less those opened
         self._living = set()  # type: set[int]  # cookies at the last dump, but of those told since
-        self._told = 0  # ends of what the last dump did not show
+        self._told = 0  # ends since the first dump
 
     @property
     def began(self) -> bool:
