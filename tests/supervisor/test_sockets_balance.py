@@ -152,3 +152,14 @@ def test_supervisors_tell_each_other_how_many_processes_connected() -> None:
     assert first.of_others(PEER) == 3
     first.close()
     second.close()
+
+
+def test_who_began_at_the_same_time_has_counted_nothing_else() -> None:
+    """He may tell of a peer for the first time when most of his processes have connected."""
+    first = Claims("/proc", "self")
+    second = Claims("/proc", "self")
+    first.tell_counts({PEER: 7})
+    assert second.heard() == {PEER}
+    assert second.of_others(PEER) == 7
+    first.close()
+    second.close()
